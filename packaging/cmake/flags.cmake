@@ -1,5 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Compiler flags that every target of the tree shares.
+# Compiler and linker flags that every target of the tree shares.
+
+include(CheckPIESupported)
+check_pie_supported(OUTPUT_VARIABLE pie_why LANGUAGES C)
+if(NOT CMAKE_C_LINK_PIE_SUPPORTED)
+	message(FATAL_ERROR "the compiler cannot link position independent executables: ${pie_why}")
+endif()
 
 add_compile_options(
 	-Wall -Wextra -Wpedantic -Werror
@@ -11,12 +17,20 @@ if(MARGRAVE_HARDEN)
 	add_compile_options(-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong
 		-fstack-clash-protection $<$<STREQUAL:${CMAKE_SYSTEM_PROCESSOR},x86_64>:-fcf-protection=full>)
 	add_link_options(-Wl,-z,relro,-z,now,-z,noexecstack)
-	set(CMAKE_EXE_LINKER_FLAGS "${CMAKE_EXE_LINKER_FLAGS} -pie")
 endif()
 
 if(MARGRAVE_SANITIZE)
 	add_compile_options(-fsanitize=${MARGRAVE_SANITIZE} -fno-sanitize-recover=all)
 	add_link_options(-fsanitize=${MARGRAVE_SANITIZE})
+endif()
+
+# The code under test needs libFuzzer's coverage counters; its main comes with the fuzz targets alone (mg_fuzz).
+if(MARGRAVE_FUZZ)
+	if(NOT CMAKE_C_COMPILER_ID MATCHES Clang)
+		message(FATAL_ERROR "MARGRAVE_FUZZ needs clang: libFuzzer is part of it")
+	endif()
+	add_compile_options(-fsanitize=fuzzer-no-link)
+	add_link_options(-fsanitize=fuzzer-no-link)
 endif()
 
 if(MARGRAVE_COVERAGE)
