@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * err: the one set of error codes. A function that can fail returns 0 or a count (>= 0) on success and one
- * of these (< 0) on failure: negated errno values, then our own from -1000 down. It does not log; whoever
- * decides what to do about the failure does.
+ * err: the one set of error codes. A function that can fail returns 0 or a count (>= 0) on success
+ * and one of these (< 0) on failure: negated errno values, then our own from -1000 down. It does
+ * not log; whoever decides what to do about the failure does.
  */
 #ifndef MG_BASE_ERR_H
 #define MG_BASE_ERR_H
@@ -27,7 +27,8 @@ enum mg_err {
 	MG_ESTALE = -1005,   /* it verified, but its time is over */
 };
 
-/* The name of an error code as it stands in logs, "EPARSE" for MG_EPARSE; errno values by their symbol.
+/* The name of an error code as it stands in logs, "EPARSE" for MG_EPARSE; errno values by their
+ * symbol.
  *
  * Returns    constant text, "E?" for a code that nobody defines. Never NULL.
  */

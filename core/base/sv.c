@@ -40,6 +40,7 @@ struct sv sv_trim(struct sv a)
 int sv_u64(struct sv a, uint64_t max, uint64_t *out)
 {
 	uint64_t v = 0;
+	bool over = false;
 
 	if (a.n == 0)
 		return MG_EPARSE;
@@ -47,12 +48,14 @@ int sv_u64(struct sv a, uint64_t max, uint64_t *out)
 		unsigned d = (unsigned char)a.p[i] - (unsigned)'0';
 		if (d > 9)
 			return MG_EPARSE;
-		if (v > (UINT64_MAX - d) / 10)
-			v = UINT64_MAX; /* saturate: a later non-digit is still a syntax error */
+		/* v * 10 + d > max, said without overflow; a later non-digit is still a syntax
+		 * error */
+		if (over || v > max / 10 || (v == max / 10 && d > max % 10))
+			over = true;
 		else
 			v = v * 10 + d;
 	}
-	if (v > max || (v == UINT64_MAX && max == UINT64_MAX && a.n > 20))
+	if (over)
 		return MG_ERANGE;
 	*out = v;
 	return 0;

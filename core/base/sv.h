@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * sv: a view of text that somebody else owns. Not terminated, may hold any byte, valid as long as its owner.
- * Comparison is by bytes or ASCII case-insensitive; no locale anywhere.
+ * sv: a view of text that somebody else owns. Not terminated, may hold any byte, valid as long as
+ * its owner. Comparison is by bytes or ASCII case-insensitive; no locale anywhere.
  */
 #ifndef MG_BASE_SV_H
 #define MG_BASE_SV_H
@@ -20,6 +20,12 @@ struct sv {
 
 /* The view of a string literal. */
 #define SV(lit) ((struct sv){"" lit, sizeof(lit) - 1})
+
+/* The same for the initialiser of a static table, where C takes no compound literal. */
+#define SV_INIT(lit)                    \
+	{                               \
+		"" lit, sizeof(lit) - 1 \
+	}
 
 /* For printf: printf("%.*s", SV_ARG(v)). */
 #define SV_ARG(v) (int)(v).n, (v).p
@@ -51,7 +57,8 @@ static inline bool sv_eq(struct sv a, struct sv b)
 /* Same bytes but for the case of ASCII letters. */
 bool sv_ieq(struct sv a, struct sv b);
 
-/* Order as memcmp does, then by length; the case of ASCII letters is ignored. Returns < 0, 0 or > 0. */
+/* Order as memcmp does, then by length; the case of ASCII letters is ignored. Returns < 0, 0 or >
+ * 0. */
 int sv_icmp(struct sv a, struct sv b);
 
 /* `a` begins with `b`. */
@@ -70,10 +77,12 @@ static inline size_t sv_find(struct sv a, char c)
 /* Without SP, HTAB, CR and LF at either end. */
 struct sv sv_trim(struct sv a);
 
-/* Read a decimal number made of ASCII digits only (no sign, no space), at most `max`.
+/* Read a decimal number made of ASCII digits only (no sign, no space), at most `max`. Leading zeros
+ * count for nothing, however many: the length of the text is no limit, its value is.
  *
  * out        Untouched on failure.
- * Returns    0, MG_EPARSE when `a` is empty or holds another byte, MG_ERANGE when it is above `max`.
+ * Returns    0, MG_EPARSE when `a` is empty or holds another byte, MG_ERANGE when it is above
+ * `max`.
  */
 MG_MUST_CHECK int sv_u64(struct sv a, uint64_t max, uint64_t *out);
 
