@@ -1,0 +1,223 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""stages.py [--full] [--checks]: build and test in stages, count, and end with "N passed, M failed, K skipped".
+
+Called by scripts/test.sh, after scripts/setup.sh. A stage prints one line with its time; what failed follows in full,
+with the end of its log, and each skip with its reason. All logs are in build/log.
+"""
+import argparse
+import ctypes
+import fcntl
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LOG = ROOT / "build/log"
+CORES = len(os.sched_getaffinity(0))
+TAIL_LINES = 60
+FUZZ_SECONDS, FUZZ_SECONDS_FULL = 20, 600
+PYTHON = "/usr/bin/python3"  # the one that Debian's python3-pytest belongs to
+
+PRESETS = ["release", "asan", "msan"]
+ALWAYS = {
+    "layers": ["scripts/check_layers.py"],
+    "hardening": ["scripts/check_hardening.py", "build/release"],
+}
+CHECKS = {
+    "formatting": ["scripts/format.sh", "--check"],
+    "spelling": ["scripts/spell.sh"],
+    "generated files": ["scripts/check_generated.sh"],
+    "licence heads": ["scripts/check_text.py", "heads"],
+    "unfinished marks": ["scripts/check_text.py", "marks"],
+    "shellcheck": ["scripts/check_shell.sh"],
+    "clang-tidy": ["scripts/tidy.sh"],
+}
+
+
+@dataclass
+class Result:
+    """What one stage counted. failures and skips hold (name, details)."""
+    passed: int = 0
+    failures: list[tuple[str, str]] = field(default_factory=list)
+    skips: list[tuple[str, str]] = field(default_factory=list)
+    note: str = ""
+
+    def add(self, other: "Result") -> None:
+        self.passed += other.passed
+        self.failures += other.failures
+        self.skips += other.skips
+
+    def counts(self) -> str:
+        numbers = [(self.passed, "passed"), (len(self.failures), "failed"), (len(self.skips), "skipped")]
+        return ", ".join(f"{n} {what}" for n, what in numbers if n)
+
+
+def die_with_parent() -> None:
+    """In a child: be ended when this program is, however that happens (prctl PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+
+def run(log: str, command: list[str], env: dict[str, str] | None = None) -> tuple[int, Path]:
+    """Run with the output in build/log/<log>.log. Returns exit status and log."""
+    path = LOG / f"{log}.log"
+    with path.open("wb") as out:
+        done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+                              env=os.environ | (env or {}), preexec_fn=die_with_parent, check=False)
+    return done.returncode, path
+
+
+def tail(path: Path) -> str:
+    lines = path.read_text(errors="replace").rstrip("\n").split("\n")
+    cut = [f"(the last {TAIL_LINES} of {len(lines)} lines of {path.relative_to(ROOT)})"] if len(lines) > TAIL_LINES else []
+    return "\n".join(cut + lines[-TAIL_LINES:])
+
+
+def one(name: str, log: str, command: list[str], quiet: bool = False) -> Result:
+    """A command that is one test, or with `quiet` none as long as it works."""
+    status, path = run(log, command)
+    if status:
+        return Result(failures=[(name, tail(path))])
+    lines = path.read_text(errors="replace").strip().split("\n")
+    return Result(passed=0 if quiet else 1, note=lines[-1] if not quiet else "")
+
+
+def build(preset: str, target: str = "all") -> Result:
+    """Builds count only when they fail."""
+    for step, command in {
+        "configure": ["cmake", "--preset", preset],
+        "build": ["cmake", "--build", "--preset", preset, "--target", target, "--parallel", str(CORES)],
+    }.items():
+        result = one(f"{step} {preset}", f"{step}-{preset}", command, quiet=True)
+        if result.failures:
+            break
+    return result
+
+
+def skip_reasons(output: str) -> list[str]:
+    return re.findall(r"^SKIP: *(.*\S)", output, re.M)
+
+
+def read_junit(path: Path, where: str) -> Result:
+    """Counts of a JUnit file as ctest and pytest write it. A line "SKIP: why" in the output of a test that passed is a
+    part of it that could not run, and counted as a skip beside it."""
+    result = Result()
+    for case in ElementTree.parse(path).getroot().iter("testcase"):
+        name = f"{case.get('name')} ({where})"
+        output = "\n".join(case.findtext(tag) or "" for tag in ("system-out", "system-err"))
+        fault = next((case.find(tag) for tag in ("failure", "error") if case.find(tag) is not None), None)
+        skipped = case.find("skipped")
+        if fault is not None or case.get("status") == "fail":
+            text = (fault.text or fault.get("message") or "") if fault is not None else ""
+            result.failures.append((name, (text + "\n" + output).strip()))
+        elif skipped is not None or case.get("status") in ("notrun", "disabled"):
+            reasons = skip_reasons(output) or [skipped.get("message", "") if skipped is not None else ""]
+            result.skips.append((name, "; ".join(reasons) or "gives no reason"))
+        else:
+            result.passed += 1
+            result.skips += [(name, why) for why in skip_reasons(output)]
+    return result
+
+
+def ctest(preset: str) -> Result:
+    junit = LOG / f"ctest-{preset}.xml"
+    junit.unlink(missing_ok=True)
+    status, log = run(f"ctest-{preset}", ["ctest", "--preset", preset, "--parallel", str(CORES), "--no-tests=error",
+                                          "--test-output-size-passed", "1000000", "--test-output-size-failed", "1000000",
+                                          "--output-junit", str(junit)])
+    result = read_junit(junit, preset) if junit.exists() else Result()
+    if status and not result.failures:
+        result.failures.append((f"ctest {preset}", tail(log)))
+    return result
+
+
+def pytest() -> Result:
+    if not any((ROOT / "tests").rglob("test_*.py")):
+        return Result(note="none")
+    junit = LOG / "pytest.xml"
+    junit.unlink(missing_ok=True)
+    status, log = run("pytest", [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "junit_family=xunit1",
+                                 f"--junitxml={junit}", "tests"], {"PYTHONDONTWRITEBYTECODE": "1"})
+    result = read_junit(junit, "pytest") if junit.exists() else Result()
+    if status and not result.failures:
+        result.failures.append(("pytest", tail(log)))
+    return result
+
+
+def fuzz(seconds: int) -> Result:
+    """Every target for `seconds`, as many at a time as there are cores."""
+    targets = sorted(path.name.removesuffix("_fuzz.c") for path in (ROOT / "tests/fuzz").glob("*_fuzz.c"))
+    result = build("fuzz", "fuzzers") if targets else Result()
+    if result.failures:
+        return result
+    with ThreadPoolExecutor(CORES) as pool:
+        for each in pool.map(lambda t: one(f"fuzz {t}", f"fuzz-run-{t}",
+                                           ["scripts/fuzz.sh", "--no-build", t, str(seconds)]), targets):
+            result.add(each)
+            if each.note:
+                print(f"        {each.note}", flush=True)
+    return result
+
+
+class Report:
+    """Prints stages as they end and keeps the sum."""
+
+    def __init__(self) -> None:
+        self.total = Result()
+
+    def stage(self, name: str, work, *args) -> Result:
+        began = time.monotonic()
+        result = work(*args)
+        verdict = "FAILED" if result.failures else "ok"
+        print(f"{verdict:7} {name:28} {time.monotonic() - began:7.1f} s  {result.counts()}".rstrip(), flush=True)
+        for failed, details in result.failures:
+            print(f"  FAILED {failed}\n" + "\n".join("    | " + line for line in details.split("\n")), flush=True)
+        for skipped, why in result.skips:
+            print(f"  skipped {skipped}: {why}", flush=True)
+        self.total.add(result)
+        return result
+
+    def close(self) -> int:
+        total = self.total
+        print(f"{total.passed} passed, {len(total.failures)} failed, {len(total.skips)} skipped", flush=True)
+        return 1 if total.failures or not total.passed else 0
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(description="build and test in stages")
+    options.add_argument("--full", action="store_true", help=f"fuzz {FUZZ_SECONDS_FULL} s each, not {FUZZ_SECONDS} s")
+    options.add_argument("--checks", action="store_true", help="formatting, clang-tidy, spelling and the like too")
+    chosen = options.parse_args()
+    os.chdir(ROOT)
+    LOG.mkdir(parents=True, exist_ok=True)
+    lock = (ROOT / "build/.lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print("another run is using build/; waiting for it", flush=True)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+    report = Report()
+    if chosen.checks:
+        for name, command in CHECKS.items():
+            report.stage(name, one, name, "check-" + name.replace(" ", "-"), command)
+    for preset in PRESETS:
+        if not report.stage(f"build {preset}", build, preset).failures:
+            report.stage(f"test {preset}", ctest, preset)
+    for name, command in ALWAYS.items():
+        report.stage(name, one, name, "check-" + name, command)
+    report.stage("test scripts", pytest)
+    report.stage("fuzz", fuzz, FUZZ_SECONDS_FULL if chosen.full else FUZZ_SECONDS)
+    return report.close()
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    sys.exit(main())
