@@ -6,8 +6,20 @@
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
+# differs FILE...: show how each would change; fails when one would
+differs()
+{
+	local file status=0
+	for file in "$@"; do
+		clang-format "$file" | diff -u --label "$file" --label "$file, formatted" "$file" - || status=1
+	done
+	return $status
+}
+
+mapfile -d '' files < <(ours '*.c' '*.h')
+[ ${#files[@]} -gt 0 ] || exit 0
 case ${1-} in
-'') ours '*.c' '*.h' | xargs -0r clang-format -i ;;
---check) ours '*.c' '*.h' | xargs -0r clang-format --dry-run --Werror ;;
+'') clang-format -i "${files[@]}" ;;
+--check) differs "${files[@]}" ;;
 *) usage 'format.sh [--check]' ;;
 esac
