@@ -42,7 +42,10 @@ corpora=("$work")
 [ ! -d "tests/fuzz/corpus/$target" ] || corpora+=("tests/fuzz/corpus/$target")
 
 status=0
-UBSAN_OPTIONS=${UBSAN_OPTIONS-print_stacktrace=1} "$exe" "${args[@]}" "${corpora[@]}" >"$log" 2>&1 </dev/null || status=$?
+UBSAN_OPTIONS=${UBSAN_OPTIONS-print_stacktrace=1} "$exe" "${args[@]}" "${corpora[@]}" >"$log" 2>&1 </dev/null &
+fuzzer=$!
+trap 'kill "$fuzzer" 2>/dev/null || true' EXIT # in the background, so that ending the script ends the fuzzer
+wait "$fuzzer" || status=$?
 
 # figure NAME: one of libFuzzer's final statistics
 figure()

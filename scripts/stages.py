@@ -60,18 +60,45 @@ class Result:
         return ", ".join(f"{n} {what}" for n, what in numbers if n)
 
 
-def die_with_parent() -> None:
-    """In a child: be ended when this program is, however that happens (prctl PR_SET_PDEATHSIG)."""
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+class Children:
+    """Commands that run now, each in a process group of its own, which ends with this program. Should this program be
+    killed outright, what is left of them keeps the lock on build/, and the next run waits for it."""
+
+    def __init__(self) -> None:
+        self.groups: set[int] = set()
+        self.lock = -1
+
+    def take_lock(self) -> None:
+        self.lock = os.open(ROOT / "build/.lock", os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("another run is using build/; waiting for it", flush=True)
+            fcntl.flock(self.lock, fcntl.LOCK_EX)
+
+    def run(self, log: str, command: list[str], env: dict[str, str] | None = None) -> tuple[int, Path]:
+        """Run with the output in build/log/<log>.log. Returns exit status and log."""
+        path = LOG / f"{log}.log"
+        with path.open("wb") as out:
+            child = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+                                     env=os.environ | (env or {}), start_new_session=True, pass_fds=[self.lock],
+                                     preexec_fn=lambda: LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM))
+            self.groups.add(child.pid)
+            status = child.wait()
+            self.groups.discard(child.pid)
+        return status, path
+
+    def end(self, number: int, _frame) -> None:
+        """A signal's handler: end all commands, then this program."""
+        for group in self.groups:
+            os.killpg(group, signal.SIGTERM)
+        os._exit(128 + number)
 
 
-def run(log: str, command: list[str], env: dict[str, str] | None = None) -> tuple[int, Path]:
-    """Run with the output in build/log/<log>.log. Returns exit status and log."""
-    path = LOG / f"{log}.log"
-    with path.open("wb") as out:
-        done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
-                              env=os.environ | (env or {}), preexec_fn=die_with_parent, check=False)
-    return done.returncode, path
+LIBC = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1
+CHILDREN = Children()
+run = CHILDREN.run
 
 
 def tail(path: Path) -> str:
@@ -93,7 +120,7 @@ def build(preset: str, target: str = "all") -> Result:
     """Builds count only when they fail."""
     for step, command in {
         "configure": ["cmake", "--preset", preset],
-        "build": ["cmake", "--build", "--preset", preset, "--target", target, "--parallel", str(CORES)],
+        "build": ["ninja", "-C", f"build/{preset}", "-j", str(CORES), target],
     }.items():
         result = one(f"{step} {preset}", f"{step}-{preset}", command, quiet=True)
         if result.failures:
@@ -197,12 +224,7 @@ def main() -> int:
     chosen = options.parse_args()
     os.chdir(ROOT)
     LOG.mkdir(parents=True, exist_ok=True)
-    lock = (ROOT / "build/.lock").open("w")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        print("another run is using build/; waiting for it", flush=True)
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    CHILDREN.take_lock()
 
     report = Report()
     if chosen.checks:
@@ -219,5 +241,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for ending in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(ending, CHILDREN.end)
     sys.exit(main())

@@ -12,9 +12,10 @@
 
 #include "fuzz/fuzz.h"
 
-extern __attribute__((weak)) int LLVMFuzzerInitialize(int *argc, char ***argv);
+#pragma weak LLVMFuzzerInitialize
 
-/* Only a mutator calls it, and nothing is mutated here. */
+/* Only a mutator calls it, and nothing is mutated here.
+ * NOLINTNEXTLINE(readability-non-const-parameter): the signature is libFuzzer's */
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max)
 {
 	(void)data;
