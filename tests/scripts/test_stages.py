@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""scripts/stages.py: what the count at the end is made of."""
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "stages.py"
+SPEC = importlib.util.spec_from_file_location("stages", SCRIPT)
+stages = importlib.util.module_from_spec(SPEC)
+sys.modules["stages"] = stages
+SPEC.loader.exec_module(stages)
+
+# name, test cases as ctest 3.25 and pytest 7 write them, passed, failures, skips
+ROWS = [
+    ("nothing", "", 0, [], []),
+    ("passed", '<testcase name="a" status="run"><system-out>fine</system-out></testcase>', 1, [], []),
+    ("failed", '<testcase name="a" status="fail"><failure message=""/><system-out>why</system-out></testcase>',
+     0, [("a (x)", "why")], []),
+    ("skipped with a reason", '<testcase name="a" status="notrun"><skipped message="SKIP_RETURN_CODE=77"/>'
+     "<system-out>one\nSKIP: no captures here\n</system-out></testcase>", 0, [], [("a (x)", "no captures here")]),
+    ("skipped without one", '<testcase name="a" status="notrun"><skipped message="SKIP_RETURN_CODE=77"/></testcase>',
+     0, [], [("a (x)", "SKIP_RETURN_CODE=77")]),
+    ("passed in part", '<testcase name="a" status="run"><system-out>SKIP: no IPv6\nrest fine</system-out></testcase>',
+     1, [], [("a (x)", "no IPv6")]),
+    ("a failure is not excused by a skipped part",
+     '<testcase name="a" status="fail"><failure message=""/><system-out>SKIP: no IPv6</system-out></testcase>',
+     0, [("a (x)", "SKIP: no IPv6")], []),
+    ("the executable is missing", '<testcase name="a" status="notrun">'
+     '<skipped message="Unable to find executable"/>'
+     "<system-out>Unable to find executable: a</system-out></testcase>",
+     0, [("a (x)", "Unable to find executable: a")], []),
+    ("pytest passed", '<testcase classname="t" name="b" time="0.1"/>', 1, [], []),
+    ("pytest failed", '<testcase name="b"><failure message="assert">trace</failure></testcase>', 0, [("b (x)", "trace")], []),
+    ("pytest error", '<testcase name="b"><error message="fixture">trace</error></testcase>', 0, [("b (x)", "trace")], []),
+    ("pytest skipped", '<testcase name="b"><skipped message="no tshark">where</skipped></testcase>',
+     0, [], [("b (x)", "no tshark")]),
+]
+
+
+@pytest.mark.parametrize("cases, passed, failures, skips", [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
+def test_read_junit(tmp_path, cases, passed, failures, skips):
+    path = tmp_path / "junit.xml"
+    path.write_text(f"<testsuite>{cases}</testsuite>")
+    result = stages.read_junit(path, "x")
+    assert (result.passed, result.failures, result.skips) == (passed, failures, skips)
+
+
+def test_nothing_passed_is_a_failure(capsys):
+    assert stages.Report().close() == 1
+    assert capsys.readouterr().out == "0 passed, 0 failed, 0 skipped\n"
+
+
+def test_last_line_and_status(capsys):
+    report = stages.Report()
+    report.stage("one", lambda: stages.Result(passed=2, skips=[("c", "no disk")]))
+    report.stage("two", lambda: stages.Result(passed=1, failures=[("d", "why\nand how")]))
+    assert report.close() == 1
+    out = capsys.readouterr().out
+    assert out.endswith("3 passed, 1 failed, 1 skipped\n")
+    assert "c: no disk" in out and "| and how" in out
