@@ -141,12 +141,13 @@ def read_junit(path: Path, where: str) -> Result:
         output = "\n".join(case.findtext(tag) or "" for tag in ("system-out", "system-err"))
         fault = next((case.find(tag) for tag in ("failure", "error") if case.find(tag) is not None), None)
         skipped = case.find("skipped")
-        unable = case.get("status") == "notrun" and "SKIP_RETURN_CODE" not in skipped.get("message", "")
+        because = skipped.get("message", "") if skipped is not None else case.get("status")
+        unable = case.get("status") == "notrun" and "SKIP_RETURN_CODE" not in because
         if fault is not None or case.get("status") == "fail" or unable:
             text = (fault.text or fault.get("message") or "") if fault is not None else ""
             result.failures.append((name, (text + "\n" + output).strip()))
-        elif skipped is not None:
-            result.skips.append((name, "; ".join(skip_reasons(output)) or skipped.get("message") or "gives no reason"))
+        elif skipped is not None or case.get("status") == "disabled":
+            result.skips.append((name, "; ".join(skip_reasons(output)) or because or "gives no reason"))
         else:
             result.passed += 1
             result.skips += [(name, why) for why in skip_reasons(output)]
