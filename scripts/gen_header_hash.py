@@ -17,7 +17,7 @@ BITS = 9
 
 
 def names():
-    rows = re.findall(r'^\s*X\((\w+),\s*"([^"]+)",', TABLE.read_text(), re.M)
+    rows = re.findall(r"^\s*X\((\w+),\s*\"([^\"]+)\",\s*(0|'[a-z]'),", TABLE.read_text(), re.M)
     if not rows:
         sys.exit(f"{TABLE}: no rows found")
     return rows
@@ -25,7 +25,7 @@ def names():
 
 def key(name):
     b = [c | 0x20 for c in name.encode()]
-    return b[0] | b[1] << 8 | b[-2] << 16 | b[-1] << 24
+    return b[0] | b[len(b) // 2] << 8 | b[-2] << 16 | b[-1] << 24
 
 
 def slot(name, mul, add):
@@ -33,10 +33,12 @@ def slot(name, mul, add):
 
 
 def search(rows):
+    if len({(key(n), len(n)) for _, n, _ in rows}) != len(rows):
+        sys.exit("two names share length and sampled bytes: sample another byte in key()")
     rnd = random.Random(3261)
     while True:
         mul, add = rnd.getrandbits(32) | 1, rnd.getrandbits(32)
-        if len({slot(n, mul, add) for _, n in rows}) == len(rows):
+        if len({slot(n, mul, add) for _, n, _ in rows}) == len(rows):
             return mul, add
 
 
@@ -57,8 +59,12 @@ def render():
         "",
         "static const unsigned char header_hash[1 << HEADER_HASH_BITS] = {",
     ]
-    for s, sym in sorted((slot(n, mul, add), sym) for sym, n in rows):
+    for s, sym in sorted((slot(n, mul, add), sym) for sym, n, _ in rows):
         lines.append(f"\t[{s}] = SIP_H_{sym},")
+    lines += ["};", "", "/* Compact forms by the low five bits of the letter. */"]
+    lines += ["static const unsigned char header_compact[32] = {"]
+    for letter, sym in sorted((c[1], sym) for sym, _, c in rows if c != "0"):
+        lines.append(f"\t['{letter}' & 31] = SIP_H_{sym},")
     return "\n".join(lines + ["};", "", "#endif", ""])
 
 

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * uri: the grammar.
+ *
+ *   SIP-URI    = "sip:" [ userinfo ] hostport uri-parameters [ headers ]
+ *   userinfo   = ( user / telephone-subscriber ) [ ":" password ] "@"
+ *   hostport   = host [ ":" port ]
+ *   telephone-uri = "tel:" ( global-number / local-number ) *par           (RFC 3966 §3)
+ */
+#include "sip/uri.h"
+
+#include "sip/limits.h"
+#include "sip/param.h"
+
+static const struct sv transports[] = {
+	[SIP_TRANSPORT_NONE] = {"", 0},
+	[SIP_TRANSPORT_UDP] = {"udp", 3},
+	[SIP_TRANSPORT_TCP] = {"tcp", 3},
+	[SIP_TRANSPORT_TLS] = {"tls", 3},
+	[SIP_TRANSPORT_SCTP] = {"sctp", 4},
+	[SIP_TRANSPORT_TLS_SCTP] = {"tls-sctp", 8},
+	[SIP_TRANSPORT_WS] = {"ws", 2},
+	[SIP_TRANSPORT_WSS] = {"wss", 3},
+	[SIP_TRANSPORT_OTHER] = {"", 0},
+};
+
+enum sip_transport sip_transport_find(struct sv name)
+{
+	for (unsigned t = SIP_TRANSPORT_UDP; t <= SIP_TRANSPORT_WSS; t++)
+		if (sv_ieq(name, transports[t]))
+			return t;
+	return SIP_TRANSPORT_OTHER;
+}
+
+const char *sip_transport_name(enum sip_transport transport)
+{
+	return transports[transport].p;
+}
+
+static bool name_is(struct sv name, const char *lower, size_t n)
+{
+	if (name.n != n)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (sv_lower(name.p[i]) != lower[i])
+			return false;
+	return true;
+}
+#define NAME_IS(name, lit) name_is(name, lit, sizeof(lit) - 1)
+
+/* Remember the parameters that routing asks for; each may stand there once (§19.1.1). */
+static bool take_param(struct sip_uri *u, struct sv name, struct sv value, bool has_value)
+{
+	switch (name.n) {
+	case 2:
+		if (NAME_IS(name, "lr")) {
+			if (u->lr)
+				return false;
+			u->lr = true;
+		} else if (NAME_IS(name, "gr")) {
+			u->gr = true;
+		} else if (NAME_IS(name, "ob")) {
+			u->ob = true;
+		}
+		return true;
+	case 4:
+		if (NAME_IS(name, "user") && sv_ieq(value, SV("phone")))
+			u->user_phone = true;
+		return true;
+	case 5:
+		if (!NAME_IS(name, "maddr"))
+			return true;
+		if (u->maddr.n || !value.n)
+			return false;
+		u->maddr = value;
+		return true;
+	case 9:
+		if (!NAME_IS(name, "transport"))
+			return true;
+		if (u->transport != SIP_TRANSPORT_NONE || !has_value || !value.n)
+			return false;
+		u->transport = (uint8_t)sip_transport_find(value);
+		return true;
+	default: return true;
+	}
+}
+
+/* *( ";" pname [ "=" pvalue ] ): no white space inside a URI. */
+static const char *params(struct sip_uri *u, const char *p, const char *end, struct lex_err *e)
+{
+	const char *from = p;
+	unsigned n = 0;
+	bool escaped;
+
+	while (p < end && *p == ';') {
+		if (++n > SIP_PARAMS_MAX)
+			return lex_fail(e, p, SIP_FAULT_TOO_MANY_PARAMS);
+		const char *name = p + 1;
+		p = lex_escaped(name, end, LEX_URIPARAM, &escaped);
+		struct sv nv = sv_span(name, p), vv = {p, 0};
+		if (!nv.n)
+			return lex_fail(e, name, SIP_FAULT_BAD);
+		bool has_value = p < end && *p == '=';
+		if (has_value) {
+			const char *v = p + 1;
+			p = lex_escaped(v, end, LEX_URIPARAM, &escaped);
+			vv = sv_span(v, p);
+		}
+		if (!take_param(u, nv, vv, has_value))
+			return lex_fail(e, name, SIP_FAULT_BAD);
+	}
+	u->params = sv_span(from, p);
+	return p;
+}
+
+static const char *sip_part(struct sip_uri *u, const char *p, const char *end, struct lex_err *e)
+{
+	enum lex_host kind;
+	bool escaped = false;
+	const char *q = lex_escaped(p, end, LEX_USER, &escaped);
+
+	if (q < end && *q == '@') {
+		u->user = sv_span(p, q);
+		u->has_user = true;
+	} else if (q < end && *q == ':') {
+		const char *w = lex_escaped(q + 1, end, LEX_PASSWORD, &escaped);
+		if (w < end && *w == '@') {
+			u->user = sv_span(p, q);
+			u->password = sv_span(q + 1, w);
+			u->has_user = u->has_password = true;
+			q = w;
+		}
+	}
+	if (u->has_user) {
+		if (!u->user.n)
+			return lex_fail(e, p, SIP_FAULT_BAD);
+		u->escaped = escaped;
+		p = q + 1;
+	}
+	q = lex_hostname(p, end, &kind);
+	if (kind == LEX_HOST_NONE)
+		return lex_fail(e, p, SIP_FAULT_BAD);
+	u->host = sv_span(p, q);
+	u->host_kind = (uint8_t)kind;
+	if (q < end && *q == ':') {
+		p = lex_port(q, end, false, &u->port);
+		if (!p)
+			return lex_fail(e, q, SIP_FAULT_BAD);
+		q = p;
+	}
+	if (q < end && *q == ';') {
+		q = params(u, q, end, e);
+		if (!q)
+			return NULL;
+	}
+	if (q < end && *q == '?') {
+		p = q + 1;
+		q = lex_escaped(p, end, LEX_URIHEADER, &escaped);
+		if (q == p)
+			return lex_fail(e, p, SIP_FAULT_BAD);
+		u->headers = sv_span(p, q);
+	}
+	return q;
+}
+
+/* phonedigit-hex of RFC 3966 and its visual separators; a local number needs its phone-context. */
+static const char *tel_part(struct sip_uri *u, const char *p, const char *end, struct lex_err *e)
+{
+	const char *q = p;
+	bool global = q < end && *q == '+', digit = false;
+
+	if (global)
+		q++;
+	for (; q < end; q++) {
+		if (lex_is(*q, LEX_DIGIT) ||
+		    (!global && (lex_is(*q, LEX_HEX) || *q == '*' || *q == '#')))
+			digit = true;
+		else if (*q != '-' && *q != '.' && *q != '(' && *q != ')')
+			break;
+	}
+	u->user = sv_span(p, q);
+	if (!digit)
+		return lex_fail(e, p, SIP_FAULT_BAD);
+	p = params(u, q, end, e);
+	if (!p)
+		return NULL;
+	if (!global && !sip_param_find(u->params, SV("phone-context"), NULL))
+		return lex_fail(e, q, SIP_FAULT_BAD);
+	return p;
+}
+
+static const char *scheme(struct sip_uri *u, const char *p, const char *end, struct lex_err *e)
+{
+	if (end - p > 4 && (p[0] | 0x20) == 's' && (p[1] | 0x20) == 'i' && (p[2] | 0x20) == 'p') {
+		bool s = (p[3] | 0x20) == 's';
+		if (p[3 + s] == ':') {
+			u->scheme = s ? SIP_SCHEME_SIPS : SIP_SCHEME_SIP;
+			u->scheme_n = (uint8_t)(3 + s);
+			return p + 4 + s;
+		}
+	}
+	const char *q = lex_run(p, end, LEX_SCHEME);
+	if (q == end || *q != ':' || !lex_is(*p, LEX_ALPHA) || q - p > 64)
+		return lex_fail(e, p, SIP_FAULT_BAD);
+	struct sv name = sv_span(p, q);
+	u->scheme_n = (uint8_t)name.n;
+	if (NAME_IS(name, "sip") || NAME_IS(name, "sips"))
+		return lex_fail(e, q, SIP_FAULT_BAD); /* nothing behind the colon */
+	if (NAME_IS(name, "tel"))
+		u->scheme = SIP_SCHEME_TEL;
+	else if (NAME_IS(name, "urn"))
+		u->scheme = SIP_SCHEME_URN;
+	return q + 1;
+}
+
+const char *sip_uri_scan(struct sip_uri *uri, const char *p, const char *end, struct lex_err *e)
+{
+	*uri = (struct sip_uri){.text = {p, 0}};
+	const char *q = scheme(uri, p, end, e);
+	if (!q)
+		return NULL;
+	switch ((enum sip_scheme)uri->scheme) {
+	case SIP_SCHEME_SIP:
+	case SIP_SCHEME_SIPS: q = sip_part(uri, q, end, e); break;
+	case SIP_SCHEME_TEL: q = tel_part(uri, q, end, e); break;
+	case SIP_SCHEME_URN:
+	case SIP_SCHEME_OTHER: {
+		const char *from = q;
+		q = lex_run(q, end, LEX_OPAQUE);
+		uri->user = sv_span(from, q);
+		if (q == from)
+			return lex_fail(e, q, SIP_FAULT_BAD);
+		break;
+	}
+	}
+	if (!q)
+		return NULL;
+	uri->text = sv_span(p, q);
+	if (uri->text.n > SIP_URI_MAX)
+		return lex_fail(e, p, SIP_FAULT_TOO_LONG);
+	return q;
+}
+
+int sip_uri_parse(struct sip_uri *uri, struct sv text, struct sip_where *at)
+{
+	struct lex_err e = {0};
+	const char *end = text.p + text.n;
+	const char *q = sip_uri_scan(uri, text.p, end, &e);
+
+	if (q == end && text.n)
+		return 0;
+	if (q)
+		e = (struct lex_err){q, SIP_FAULT_BAD};
+	at->off = (uint32_t)(e.pos - text.p);
+	at->hid = 0;
+	at->fault = e.fault == SIP_FAULT_BAD ? SIP_FAULT_URI : e.fault;
+	return e.fault == SIP_FAULT_BAD ? MG_EPARSE : MG_ELIMIT;
+}
