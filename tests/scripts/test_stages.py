@@ -24,6 +24,12 @@ ROWS = [
      0, [], [("a (x)", "SKIP_RETURN_CODE=77")]),
     ("passed in part", '<testcase name="a" status="run"><system-out>SKIP: no IPv6\nrest fine</system-out></testcase>',
      1, [], [("a (x)", "no IPv6")]),
+    ("cmocka skips one of its tests", '<testcase name="a" status="run"><system-out>[==========] Running 3 test(s).\n'
+     "[ RUN      ] one\n[       OK ] one\n[ RUN      ] two\nSKIP: no disk\n[  SKIPPED ] two\n[ RUN      ] three\n"
+     "[  SKIPPED ] three\n[  SKIPPED ] 2 test(s), listed below:\n[  SKIPPED ] two\n[  SKIPPED ] three\n"
+     "</system-out></testcase>", 1, [], [("a (x)", "two: no disk"), ("a (x)", "three: gives no reason")]),
+    ("cmocka's test goes on after a skipped part", '<testcase name="a" status="run"><system-out>[ RUN      ] one\n'
+     "SKIP: no IPv6\n[       OK ] one\n</system-out></testcase>", 1, [], [("a (x)", "one: no IPv6")]),
     ("a failure is not excused by a skipped part",
      '<testcase name="a" status="fail"><failure message=""/><system-out>SKIP: no IPv6</system-out></testcase>',
      0, [("a (x)", "SKIP: no IPv6")], []),
