@@ -6,14 +6,14 @@
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-# differs FILE...: show how each would change; fails when one would
+# differs FILE...: show how each would change, then which would; fails when one would
 differs()
 {
-	local file status=0
+	local file unformatted=()
 	for file in "$@"; do
-		clang-format "$file" | diff -u --label "$file" --label "$file, formatted" "$file" - || status=1
+		clang-format "$file" | diff -u --label "$file" --label "$file, formatted" "$file" - || unformatted+=("$file")
 	done
-	return $status
+	[ ${#unformatted[@]} = 0 ] || die "not formatted: ${unformatted[*]}"
 }
 
 mapfile -d '' files < <(ours '*.c' '*.h')
