@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# format.sh [--check]: bring every C file into the shape of .clang-format, or fail and show what differs.
+# format.sh [--check] [FILE...]: bring every C file, or those named, into the shape of .clang-format, or fail and show
+# what differs.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -16,10 +17,12 @@ differs()
 	[ ${#unformatted[@]} = 0 ] || die "not formatted: ${unformatted[*]}"
 }
 
-mapfile -d '' files < <(ours '*.c' '*.h')
-[ ${#files[@]} -gt 0 ] || exit 0
+check=
 case ${1-} in
-'') clang-format -i "${files[@]}" ;;
---check) differs "${files[@]}" ;;
-*) usage 'format.sh [--check]' ;;
+--check) check=1 && shift ;;
+--*) usage 'format.sh [--check] [FILE...]' ;;
 esac
+files=("$@")
+[ $# -gt 0 ] || mapfile -d '' files < <(ours '*.c' '*.h')
+[ ${#files[@]} -gt 0 ] || exit 0
+if [ "$check" ]; then differs "${files[@]}"; else clang-format -i "${files[@]}"; fi
