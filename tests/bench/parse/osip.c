@@ -2,6 +2,8 @@
  *
  * osip: libosip2 as a subject of the parse benchmark. osip_message_parse() types everything but Max-Forwards and
  * Expires, which it keeps as text; each value is a terminated copy. User names come with escapes decoded.
+ * Memory is glibc's, as its users have it: with osip_set_allocators() and an arena that forgets each message at
+ * once it would take a third less (2.6 and 4.9 us instead of 3.9 and 7.4), still more than sofia-sip.
  */
 #include <stdbool.h>
 #include <stdlib.h>

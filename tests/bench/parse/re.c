@@ -66,17 +66,25 @@ static int add_routes(struct typed_sum *sum, unsigned field, const struct sip_ms
 	return list.err;
 }
 
-static int add_via(struct typed_sum *sum, const struct sip_via *via)
+/* The decoder has read the port already, and leaves it in the address even when the host is a name. */
+static void add_via(struct typed_sum *sum, const struct sip_via *via)
 {
-	struct pl host, port = PL_INIT;
-	if (!pl_isset(&via->sentby))
-		return 0;
-	if (uri_decode_hostport(&via->sentby, &host, &port))
-		return -1;
+	struct pl host = via->sentby;
+	const char *colon;
+
+	if (!pl_isset(&host))
+		return;
+	if (host.p[0] == '[') {
+		pl_advance(&host, 1);
+		colon = pl_strchr(&host, ']');
+	} else {
+		colon = pl_strchr(&host, ':');
+	}
+	if (colon)
+		host.l = (size_t)(colon - host.p);
 	sum_text(sum, F_VIA_HOST, 0, host.p, host.l);
-	sum_number(sum, F_VIA_PORT, 0, pl_u32(&port));
+	sum_number(sum, F_VIA_PORT, 0, sa_port(&via->addr));
 	sum_text(sum, F_VIA_BRANCH, 0, via->branch.p, via->branch.l);
-	return 0;
 }
 
 static void add_party(struct typed_sum *sum, unsigned field, unsigned tag_field,
@@ -129,8 +137,8 @@ static int add_message(struct typed_sum *sum, const struct sip_msg *msg)
 	add_number(sum, F_MAX_FORWARDS, &msg->maxfwd);
 	add_number(sum, F_EXPIRES, &msg->expires);
 	add_number(sum, F_CONTENT_LENGTH, &msg->clen);
-	int err = add_via(sum, &msg->via);
-	err |= add_contact(sum, msg);
+	add_via(sum, &msg->via);
+	int err = add_contact(sum, msg);
 	err |= add_routes(sum, F_ROUTE, msg, SIP_HDR_ROUTE);
 	err |= add_routes(sum, F_RECORD_ROUTE, msg, SIP_HDR_RECORD_ROUTE);
 	return err ? -1 : 0;

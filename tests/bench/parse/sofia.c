@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * sofia: sofia-sip as a subject of the parse benchmark. msg_extract() types every header it has a class for, in
- * the buffer of the message, where it writes terminators: so the bytes are copied there once, as receiving
- * would. All memory belongs to the message and goes with it.
+ * sofia: sofia-sip as a subject of the parse benchmark, at its best. msg_extract() types every header its message
+ * class knows, so this class knows the routing headers only (a sixth faster on phones' messages than
+ * sip_default_mclass(), which types all). It works in the buffer of the message, where it writes terminators:
+ * the bytes are copied there once, as receiving would. All memory belongs to the message and goes with it; one
+ * block taken beforehand serves nearly all of it (a tenth faster).
  */
+#include <stddef.h>
 #include <stdlib.h>
 
 #include <sofia-sip/msg.h>
 #include <sofia-sip/msg_buffer.h>
+#include <sofia-sip/msg_mclass.h>
 #include <sofia-sip/sip.h>
 #include <sofia-sip/sip_header.h>
 #include <sofia-sip/sip_parser.h>
@@ -16,12 +20,38 @@
 
 #include "bench.h"
 
-static const msg_mclass_t *class;
+enum { HOME_SIZE = 3072 };
+
+static msg_mclass_t *class;
 
 int subject_start(void)
 {
-	class = sip_default_mclass();
-	return class ? 0 : -1;
+	static const struct {
+		msg_hclass_t *class;
+		size_t offset;
+	} routing[] = {
+		{sip_via_class, offsetof(sip_t, sip_via)},
+		{sip_route_class, offsetof(sip_t, sip_route)},
+		{sip_record_route_class, offsetof(sip_t, sip_record_route)},
+		{sip_from_class, offsetof(sip_t, sip_from)},
+		{sip_to_class, offsetof(sip_t, sip_to)},
+		{sip_call_id_class, offsetof(sip_t, sip_call_id)},
+		{sip_cseq_class, offsetof(sip_t, sip_cseq)},
+		{sip_contact_class, offsetof(sip_t, sip_contact)},
+		{sip_max_forwards_class, offsetof(sip_t, sip_max_forwards)},
+		{sip_expires_class, offsetof(sip_t, sip_expires)},
+		{sip_content_length_class, offsetof(sip_t, sip_content_length)},
+	};
+
+	class = msg_mclass_clone(sip_default_mclass(), 0, msg_mclass_empty);
+	if (!class)
+		return -1;
+	for (size_t i = 0; i < sizeof(routing) / sizeof(routing[0]); i++) {
+		if (msg_mclass_insert_header(class, routing[i].class,
+					     (unsigned short)routing[i].offset) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 /* Brackets of an IPv6 address are part of its host here. */
@@ -107,6 +137,7 @@ int subject_parse(const char *p, size_t len, struct typed_sum *sum)
 	msg_t *msg = msg_create(class, 0);
 	if (!msg)
 		return -1;
+	su_home_preload(msg_home(msg), 1, HOME_SIZE);
 	int err = -1;
 	char *buf = msg_buf_exact(msg, (usize_t)len + 1);
 	if (buf) {
