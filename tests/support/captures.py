@@ -164,11 +164,11 @@ def frames(path: Path) -> list[Frame]:
     return [Frame(line) for line in text.splitlines()]
 
 
-def in_order(segments: list[tuple[int, int, bytes]], start: int | None) -> list[list[tuple[int, bytes]]]:
+def in_order(segments: list[tuple[int, int, bytes]], start: int | None) -> list[tuple[bool, list[tuple[int, bytes]]]]:
     """Runs of (frame, bytes) without a byte twice, from (sequence number, frame, bytes) as captured.
 
     start      Sequence number of the stream's first byte when its SYN was seen, else None.
-    Returns    one run for each stretch without a missing byte.
+    Returns    one run for each stretch without a missing byte, and whether it begins with the stream's first byte.
     """
     if not segments:
         return []
@@ -177,17 +177,18 @@ def in_order(segments: list[tuple[int, int, bytes]], start: int | None) -> list[
     def distance(seq: int) -> int:
         return (seq - base + 2**31) % 2**32 - 2**31
 
-    runs: list[list[tuple[int, bytes]]] = []
-    due = None if start is None else 0
+    runs: list[tuple[bool, list[tuple[int, bytes]]]] = []
+    due = 0 if start is not None else None
     for at, frame, data in sorted((distance(seq), frame, data) for seq, frame, data in segments):
         if due is None or at > due or not runs:
-            runs.append([])
-            due = at if due is None else max(at, due)
+            first = start is not None and at <= 0
+            due = 0 if first else at
+            runs.append((first, []))
         fresh = data[due - at:]
         if fresh:
-            runs[-1].append((frame, fresh))
+            runs[-1][1].append((frame, fresh))
             due = at + len(data)
-    return [run for run in runs if run]
+    return [(first, run) for first, run in runs if run]
 
 
 def add_streams(captures: Captures, index: int, seen: list[Frame]) -> None:
@@ -200,9 +201,9 @@ def add_streams(captures: Captures, index: int, seen: list[Frame]) -> None:
         syn = next((frame for frame in way if frame.syn), None)
         start = None if syn is None else (syn.seq + 1) % 2**32
         runs = in_order([(frame.seq, frame.number, frame.data) for frame in way if frame.data], start)
-        for n, run in enumerate(runs):
-            begins = "start" if n == 0 and start is not None else "middle"
-            stream = Stream(len(captures.streams) + 1, index, "%s:%d" % source, "%s:%d" % target, begins)
+        for first, run in runs:
+            stream = Stream(len(captures.streams) + 1, index, "%s:%d" % source, "%s:%d" % target,
+                            "start" if first else "middle")
             for number, data in run:
                 captures.records.append(Record(SEGMENT, stream.stream, number, index, data))
                 stream.segments += 1
