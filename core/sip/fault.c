@@ -13,10 +13,9 @@ static const struct fault {
 	const char *text;
 	uint16_t status;
 	bool framing;
-} faults[SIP_FAULT_END] = {
-	[SIP_OK] = {"ok", "", 0, false},
+} faults[SIP_FAULT_END] = {[SIP_OK] = {"ok", "", 0, false},
 #define SIP_FAULT_ROW(sym, tok, code, frame, txt) [SIP_FAULT_##sym] = {tok, txt, code, frame},
-	SIP_FAULT_TABLE(SIP_FAULT_ROW)
+			   SIP_FAULT_TABLE(SIP_FAULT_ROW)
 #undef SIP_FAULT_ROW
 };
 
@@ -27,12 +26,11 @@ const char *sip_fault_text(const struct sip_where *at)
 	if (f->text)
 		return f->text;
 	const struct sip_header *h = sip_header(at->hid);
-	switch ((enum sip_fault)at->fault) {
-	case SIP_FAULT_MISSING: return h->missing;
-	case SIP_FAULT_DUPLICATE: return h->duplicate;
-	case SIP_FAULT_TOO_MANY: return h->many;
-	default: return h->bad;
-	}
+	if (at->fault == SIP_FAULT_MISSING)
+		return h->missing;
+	if (at->fault == SIP_FAULT_DUPLICATE)
+		return h->duplicate;
+	return at->fault == SIP_FAULT_TOO_MANY ? h->many : h->bad;
 }
 
 const char *sip_fault_token(enum sip_fault fault)

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* clang-format off */
 /*        symbol           token             status framing text
  * A text of NULL is taken from the header's row: "Missing Via". A fault that concerns framing leaves the next
  * message boundary of a stream unknown: answer, then close.
@@ -41,18 +42,19 @@
 	X(SCHEME,          "scheme",          416, false, "Unsupported URI Scheme")          \
 	X(CSEQ_METHOD,     "cseq_method",     400, false, "CSeq Method Does Not Match")      \
 	X(BODY,            "body",            400, false, "Bad Multipart Body")
+/* clang-format on */
 
 enum sip_fault {
 	SIP_OK,
 #define SIP_FAULT_ID(sym, token, status, framing, text) SIP_FAULT_##sym,
 	SIP_FAULT_TABLE(SIP_FAULT_ID)
 #undef SIP_FAULT_ID
-	SIP_FAULT_END
+		SIP_FAULT_END
 };
 
 /* Where and what: filled by whoever finds a fault, untouched otherwise. */
 struct sip_where {
-	uint32_t off;  /* byte offset into the text that was read (the message, or the lone value) */
+	uint32_t off; /* byte offset into the text that was read (the message, or the lone value) */
 	uint8_t fault; /* enum sip_fault */
 	uint8_t hid;   /* enum sip_hid of the header concerned, SIP_H_OTHER when none */
 };

@@ -9,25 +9,19 @@
 
 #define HEADER_NAME_PAD 32 /* every name in the table is shorter */
 
-static const struct sip_header rows[SIP_H_END] = {
-	[SIP_H_OTHER] = {{"", 0},
-			 "Missing Header",
-			 "Duplicate Header",
-			 "Bad Header",
-			 "Too Many Header Values",
-			 SIP_SHAPE_TEXT,
-			 SIP_LINES,
-			 0},
-#define HEADER_ROW(sym, name, compact, shape, count)                                               \
-	[SIP_H_##sym] = {{name, sizeof(name) - 1},                                                 \
-			 "Missing " name,                                                          \
-			 "Duplicate " name,                                                        \
-			 "Bad " name,                                                              \
-			 "Too Many " name " Values",                                               \
-			 SIP_SHAPE_##shape,                                                        \
-			 SIP_##count,                                                              \
-			 compact},
-	SIP_HEADER_TABLE(HEADER_ROW)
+static const struct sip_header rows[SIP_H_END] = {[SIP_H_OTHER] = {{"", 0},
+								   "Missing Header",
+								   "Duplicate Header",
+								   "Bad Header",
+								   "Too Many Header Values",
+								   SIP_SHAPE_TEXT,
+								   SIP_LINES,
+								   0},
+#define HEADER_ROW(sym, name, compact, shape, count)                                           \
+	[SIP_H_##sym] = {                                                                      \
+		{name, sizeof(name) - 1},   "Missing " name,   "Duplicate " name, "Bad " name, \
+		"Too Many " name " Values", SIP_SHAPE_##shape, SIP_##count,       compact},
+						  SIP_HEADER_TABLE(HEADER_ROW)
 #undef HEADER_ROW
 };
 
@@ -50,7 +44,8 @@ enum sip_hid sip_header_find(struct sv name, size_t readable)
 	size_t n = name.n;
 
 	if (n == 1)
-		return (b[0] | 0x20) >= 'a' && (b[0] | 0x20) <= 'z' ? header_compact[b[0] & 31] : SIP_H_OTHER;
+		return (b[0] | 0x20) >= 'a' && (b[0] | 0x20) <= 'z' ? header_compact[b[0] & 31]
+								    : SIP_H_OTHER;
 	if (n == 0 || n >= HEADER_NAME_PAD)
 		return SIP_H_OTHER;
 	uint32_t key = (uint32_t)b[0] | (uint32_t)b[n / 2] << 8 | (uint32_t)b[n - 2] << 16 |

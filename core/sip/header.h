@@ -28,6 +28,7 @@ enum {
 	SIP_LINES = 2, /* any number of lines, commas do not separate values */
 };
 
+/* clang-format off */
 /*        symbol               name                         compact shape count */
 #define SIP_HEADER_TABLE(X)                                                        \
 	X(ACCEPT,              "Accept",                    0,   TOKEN,  LIST)     \
@@ -117,13 +118,14 @@ enum {
 	X(VIA,                 "Via",                       'v', VIA,    LIST)     \
 	X(WARNING,             "Warning",                   0,   TEXT,   LINES)    \
 	X(WWW_AUTHENTICATE,    "WWW-Authenticate",          0,   DIGEST, LINES)
+/* clang-format on */
 
 enum sip_hid {
 	SIP_H_OTHER, /* not in the table */
 #define SIP_HEADER_ID(sym, name, compact, shape, count) SIP_H_##sym,
 	SIP_HEADER_TABLE(SIP_HEADER_ID)
 #undef SIP_HEADER_ID
-	SIP_H_END /* one more than the last; no header */
+		SIP_H_END /* one more than the last; no header */
 };
 
 struct sip_header {

@@ -14,16 +14,24 @@
 #include "sip/scan.h"
 
 /* alphanum and mark are in all of these */
-#define ALNUM                                                                                      \
-	(LEX_TOKEN | LEX_HOST | LEX_USER | LEX_PASSWORD | LEX_URIPARAM | LEX_URIHEADER |           \
+#define ALNUM                                                                            \
+	(LEX_TOKEN | LEX_HOST | LEX_USER | LEX_PASSWORD | LEX_URIPARAM | LEX_URIHEADER | \
 	 LEX_VALUE | LEX_WORD | LEX_SCHEME | LEX_OPAQUE)
-#define MARK                                                                                       \
+#define MARK \
 	(LEX_USER | LEX_PASSWORD | LEX_URIPARAM | LEX_URIHEADER | LEX_VALUE | LEX_WORD | LEX_OPAQUE)
 #define VISIBLE (LEX_VALUE | LEX_WORD | LEX_OPAQUE)
-#define DIGIT	(ALNUM | LEX_DIGIT | LEX_HEX)
-#define HEXA	(ALNUM | LEX_ALPHA | LEX_HEX)
-#define ALPHA	(ALNUM | LEX_ALPHA)
-#define UTF8	(LEX_VALUE | LEX_WORD)
+#define DIGIT   (ALNUM | LEX_DIGIT | LEX_HEX)
+#define HEXA    (ALNUM | LEX_ALPHA | LEX_HEX)
+#define ALPHA   (ALNUM | LEX_ALPHA)
+#define UTF8    (LEX_VALUE | LEX_WORD)
+
+/* designators of neighbouring bytes (ISO C has no ranges) */
+#define TWO(c, v)     [c] = (v), [(c) + 1] = (v)
+#define FIVE(c, v)    TWO(c, v), TWO((c) + 2, v), [(c) + 4] = (v)
+#define SIX(c, v)     TWO(c, v), TWO((c) + 2, v), TWO((c) + 4, v)
+#define TEN(c, v)     FIVE(c, v), FIVE((c) + 5, v)
+#define TWENTY(c, v)  TEN(c, v), TEN((c) + 10, v)
+#define SIXTEEN(c, v) TEN(c, v), SIX((c) + 10, v)
 
 const uint16_t lex_class[256] = {
 	['\t'] = LEX_SPACE,
@@ -40,12 +48,13 @@ const uint16_t lex_class[256] = {
 	['('] = MARK,
 	[')'] = MARK,
 	['*'] = MARK | LEX_TOKEN,
-	['+'] = VISIBLE | LEX_TOKEN | LEX_USER | LEX_PASSWORD | LEX_URIPARAM | LEX_URIHEADER | LEX_SCHEME,
+	['+'] = VISIBLE | LEX_TOKEN | LEX_USER | LEX_PASSWORD | LEX_URIPARAM | LEX_URIHEADER |
+		LEX_SCHEME,
 	[','] = LEX_USER | LEX_PASSWORD | LEX_OPAQUE,
 	['-'] = MARK | LEX_TOKEN | LEX_HOST | LEX_SCHEME,
 	['.'] = MARK | LEX_TOKEN | LEX_HOST | LEX_SCHEME,
 	['/'] = VISIBLE | LEX_USER | LEX_URIPARAM | LEX_URIHEADER,
-	['0' ... '9'] = DIGIT,
+	TEN('0', DIGIT),
 	[':'] = VISIBLE | LEX_URIPARAM | LEX_URIHEADER,
 	[';'] = LEX_USER | LEX_OPAQUE,
 	['<'] = LEX_WORD,
@@ -53,21 +62,28 @@ const uint16_t lex_class[256] = {
 	['>'] = LEX_WORD,
 	['?'] = VISIBLE | LEX_USER | LEX_URIHEADER,
 	['@'] = VISIBLE,
-	['A' ... 'F'] = HEXA,
-	['G' ... 'Z'] = ALPHA,
+	SIX('A', HEXA),
+	TWENTY('G', ALPHA),
 	['['] = VISIBLE | LEX_URIPARAM | LEX_URIHEADER,
 	['\\'] = LEX_WORD | LEX_OPAQUE,
 	[']'] = VISIBLE | LEX_URIPARAM | LEX_URIHEADER,
 	['^'] = VISIBLE,
 	['_'] = MARK | LEX_TOKEN | LEX_HOST,
 	['`'] = VISIBLE | LEX_TOKEN,
-	['a' ... 'f'] = HEXA,
-	['g' ... 'z'] = ALPHA,
+	SIX('a', HEXA),
+	TWENTY('g', ALPHA),
 	['{'] = VISIBLE,
 	['|'] = VISIBLE,
 	['}'] = VISIBLE,
 	['~'] = MARK | LEX_TOKEN,
-	[0x80 ... 0xff] = UTF8,
+	SIXTEEN(0x80, UTF8),
+	SIXTEEN(0x90, UTF8),
+	SIXTEEN(0xa0, UTF8),
+	SIXTEEN(0xb0, UTF8),
+	SIXTEEN(0xc0, UTF8),
+	SIXTEEN(0xd0, UTF8),
+	SIXTEEN(0xe0, UTF8),
+	SIXTEEN(0xf0, UTF8),
 };
 
 const char *lex_escaped(const char *p, const char *end, unsigned classes, bool *escaped)

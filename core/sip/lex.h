@@ -14,20 +14,24 @@
 #include "sip/fault.h"
 
 enum {
-	LEX_TOKEN = 1 << 0,    /* token */
-	LEX_HOST = 1 << 1,     /* alphanum, "-", "." and the "_" that many networks use in host names */
-	LEX_USER = 1 << 2,     /* unreserved and user-unreserved, and the "#" that many phones dial unescaped */
-	LEX_PASSWORD = 1 << 3, /* password without escapes */
-	LEX_URIPARAM = 1 << 4, /* paramchar without escapes */
+	LEX_TOKEN = 1 << 0, /* token */
+	LEX_HOST = 1 << 1, /* alphanum, "-", "." and the "_" that many networks use in host names */
+	LEX_USER =
+		1
+		<< 2, /* unreserved and user-unreserved, and the "#" that many phones dial unescaped */
+	LEX_PASSWORD = 1 << 3,  /* password without escapes */
+	LEX_URIPARAM = 1 << 4,  /* paramchar without escapes */
 	LEX_URIHEADER = 1 << 5, /* hname, hvalue, "=" and "&" without escapes */
-	LEX_VALUE = 1 << 6,    /* value of a header parameter: gen-value and what else ends at no delimiter, UTF-8 too */
-	LEX_WORD = 1 << 7,     /* visible and not ";" or ",": the value of a token-shaped header */
-	LEX_SPACE = 1 << 8,    /* SP, HTAB, CR, LF */
+	LEX_VALUE =
+		1
+		<< 6, /* value of a header parameter: gen-value and what else ends at no delimiter, UTF-8 too */
+	LEX_WORD = 1 << 7,  /* visible and not ";" or ",": the value of a token-shaped header */
+	LEX_SPACE = 1 << 8, /* SP, HTAB, CR, LF */
 	LEX_HEX = 1 << 9,
 	LEX_DIGIT = 1 << 10,
 	LEX_ALPHA = 1 << 11,
-	LEX_SCHEME = 1 << 12,  /* alphanum, "+", "-", "." */
-	LEX_OPAQUE = 1 << 13,  /* what a URI of an unknown scheme may hold: visible ASCII but <> " */
+	LEX_SCHEME = 1 << 12, /* alphanum, "+", "-", "." */
+	LEX_OPAQUE = 1 << 13, /* what a URI of an unknown scheme may hold: visible ASCII but <> " */
 };
 
 extern const uint16_t lex_class[256];

@@ -10,8 +10,9 @@ enum {
 	SIP_DATAGRAM_MAX = 16384,       /* a message in a datagram */
 	SIP_STREAM_MESSAGE_MAX = 65536, /* a message on a stream */
 	SIP_START_LINE_MAX = 2048,      /* start line without its CRLF */
-	SIP_HEADER_SECTION_MAX = 16384, /* all header lines with their CRLFs, start line and blank line not counted */
-	SIP_HEADER_LINE_MAX = 8192,     /* one header line, its folds included, without the last CRLF */
+	SIP_HEADER_SECTION_MAX =
+		16384, /* all header lines with their CRLFs, start line and blank line not counted */
+	SIP_HEADER_LINE_MAX = 8192, /* one header line, its folds included, without the last CRLF */
 	SIP_HEADER_LINES_MAX = 128,
 	SIP_HEADER_NAME_MAX = 256,
 	SIP_URI_MAX = 1024,

@@ -25,16 +25,6 @@ bool sip_param_next(struct sv *rest, struct sip_param *out);
 /* Find a parameter by name, any case. Returns false when it is not there; `out` may be NULL. */
 bool sip_param_find(struct sv params, struct sv name, struct sip_param *out);
 
-/* Scan the header parameters that begin at `p` (§25.1: *(SEMI generic-param)), at most SIP_PARAMS_MAX.
- *
- * take       Called for each, in order; returns false to refuse one (as malformed).
- * list       Set to the list from its first ";", empty when there is none.
- * Returns    where the list ends ("," or `end` or what no parameter can be), NULL on a malformed one.
- */
-typedef bool sip_param_fn(void *ctx, const struct sip_param *param);
-const char *sip_params_scan(const char *p, const char *end, sip_param_fn *take, void *ctx,
-			    struct sv *list, struct lex_err *e);
-
 /* Copy the text of a quoted-string with its quoted-pairs resolved.
  *
  * inside     What stands between the quotes.

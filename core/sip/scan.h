@@ -27,7 +27,8 @@ static inline unsigned scan_mask_control(const char *p)
 {
 	__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
 	__m128i low = _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(0x1f)), v);
-	return (unsigned)_mm_movemask_epi8(_mm_or_si128(low, _mm_cmpeq_epi8(v, _mm_set1_epi8(0x7f))));
+	return (unsigned)_mm_movemask_epi8(
+		_mm_or_si128(low, _mm_cmpeq_epi8(v, _mm_set1_epi8(0x7f))));
 }
 
 /* The first 16 bytes at `p`, ASCII letters in lower case, compared with `q` likewise; bit i set where equal. */
@@ -39,7 +40,8 @@ static inline unsigned scan_mask_ieq(const char *p, const char *q)
 	/* only where q holds a letter may the two differ by the case bit */
 	__m128i letter = _mm_and_si128(_mm_cmpgt_epi8(bl, _mm_set1_epi8('a' - 1)),
 				       _mm_cmplt_epi8(bl, _mm_set1_epi8('z' + 1)));
-	__m128i diff = _mm_andnot_si128(_mm_and_si128(letter, _mm_set1_epi8(0x20)), _mm_xor_si128(a, b));
+	__m128i diff =
+		_mm_andnot_si128(_mm_and_si128(letter, _mm_set1_epi8(0x20)), _mm_xor_si128(a, b));
 	return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(diff, _mm_setzero_si128()));
 }
 

@@ -10,17 +10,13 @@
 #include "sip/uri.h"
 
 #include "sip/limits.h"
-#include "sip/param.h"
+#include "sip/param_scan.h"
 
 static const struct sv transports[] = {
-	[SIP_TRANSPORT_NONE] = {"", 0},
-	[SIP_TRANSPORT_UDP] = {"udp", 3},
-	[SIP_TRANSPORT_TCP] = {"tcp", 3},
-	[SIP_TRANSPORT_TLS] = {"tls", 3},
-	[SIP_TRANSPORT_SCTP] = {"sctp", 4},
-	[SIP_TRANSPORT_TLS_SCTP] = {"tls-sctp", 8},
-	[SIP_TRANSPORT_WS] = {"ws", 2},
-	[SIP_TRANSPORT_WSS] = {"wss", 3},
+	[SIP_TRANSPORT_NONE] = {"", 0},     [SIP_TRANSPORT_UDP] = {"udp", 3},
+	[SIP_TRANSPORT_TCP] = {"tcp", 3},   [SIP_TRANSPORT_TLS] = {"tls", 3},
+	[SIP_TRANSPORT_SCTP] = {"sctp", 4}, [SIP_TRANSPORT_TLS_SCTP] = {"tls-sctp", 8},
+	[SIP_TRANSPORT_WS] = {"ws", 2},     [SIP_TRANSPORT_WSS] = {"wss", 3},
 	[SIP_TRANSPORT_OTHER] = {"", 0},
 };
 
@@ -37,16 +33,8 @@ const char *sip_transport_name(enum sip_transport transport)
 	return transports[transport].p;
 }
 
-static bool name_is(struct sv name, const char *lower, size_t n)
-{
-	if (name.n != n)
-		return false;
-	for (size_t i = 0; i < n; i++)
-		if (sv_lower(name.p[i]) != lower[i])
-			return false;
-	return true;
-}
-#define NAME_IS(name, lit) name_is(name, lit, sizeof(lit) - 1)
+/* Same name as the literal in lower case. */
+#define NAME_IS(name, lit) ((name).n == sizeof(lit) - 1 && param_is(name, lit))
 
 /* Remember the parameters that routing asks for; each may stand there once (§19.1.1). */
 static bool take_param(struct sip_uri *u, struct sv name, struct sv value, bool has_value)

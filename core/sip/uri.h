@@ -10,7 +10,13 @@
 #include "sip/fault.h"
 #include "sip/lex.h"
 
-enum sip_scheme { SIP_SCHEME_OTHER, SIP_SCHEME_SIP, SIP_SCHEME_SIPS, SIP_SCHEME_TEL, SIP_SCHEME_URN };
+enum sip_scheme {
+	SIP_SCHEME_OTHER,
+	SIP_SCHEME_SIP,
+	SIP_SCHEME_SIPS,
+	SIP_SCHEME_TEL,
+	SIP_SCHEME_URN
+};
 
 enum sip_transport {
 	SIP_TRANSPORT_NONE, /* not said */
@@ -40,11 +46,11 @@ struct sip_uri {
 	uint8_t scheme_n;   /* bytes of the scheme, without its colon */
 	bool has_user;      /* "sip:@host" is refused, so this is user.n > 0 for sip and sips */
 	bool has_password;
-	bool escaped;       /* user or password holds a "%" HEX HEX */
+	bool escaped; /* user or password holds a "%" HEX HEX */
 	bool lr;
-	bool user_phone;    /* user=phone */
-	bool gr;            /* RFC 5627: a GRUU */
-	bool ob;            /* RFC 5626 */
+	bool user_phone; /* user=phone */
+	bool gr;         /* RFC 5627: a GRUU */
+	bool ob;         /* RFC 5626 */
 };
 
 /* Parse a URI that is the whole text. Never allocates, never logs.

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * check: the form of a message as a whole.
+ */
+#include "sip/check.h"
+
+static int fault(struct sip_where *at, uint32_t off, enum sip_fault what, enum sip_hid id)
+{
+	*at = (struct sip_where){off, (uint8_t)what, (uint8_t)id};
+	return MG_EPARSE;
+}
+
+static int code(const struct sip_where *at)
+{
+	switch (at->fault) {
+	case SIP_FAULT_TOO_LONG:
+	case SIP_FAULT_TOO_MANY:
+	case SIP_FAULT_TOO_MANY_PARAMS:
+	case SIP_FAULT_MESSAGE_TOO_LARGE: return MG_ELIMIT;
+	default: return MG_EPARSE;
+	}
+}
+
+/* A header of which there can be only one value stands in two lines (P-2). Free text that nobody acts upon, like
+ * User-Agent, may. */
+static bool twice(const struct sip_msg *msg, enum sip_hid id)
+{
+	const struct sip_header *h = sip_header(id);
+
+	if (h->count != SIP_ONE || (h->shape == SIP_SHAPE_TEXT && id != SIP_H_CALL_ID))
+		return false;
+	return sip_has(msg, id) && msg->line[msg->first[id]].next != SIP_NO_LINE;
+}
+
+static int check_twice(const struct sip_msg *msg, struct sip_where *at)
+{
+	for (unsigned i = 0; i < msg->lines; i++) {
+		enum sip_hid id = msg->line[i].id;
+		if (msg->first[id] == i && twice(msg, id))
+			return fault(at, msg->line[msg->line[i].next].name, SIP_FAULT_DUPLICATE,
+				     id);
+	}
+	return 0;
+}
+
+/* callid = word [ "@" word ]; any visible byte is taken, white space is not. */
+static int check_call_id(const struct sip_msg *msg, struct sip_where *at)
+{
+	struct sv v = sip_call_id(msg);
+	uint32_t off = (uint32_t)(v.p - msg->buf);
+
+	if (!sip_has(msg, SIP_H_CALL_ID))
+		return fault(at, msg->end, SIP_FAULT_MISSING, SIP_H_CALL_ID);
+	for (size_t i = 0; i < v.n; i++)
+		if ((unsigned char)v.p[i] <= ' ')
+			return fault(at, off + (uint32_t)i, SIP_FAULT_BAD, SIP_H_CALL_ID);
+	if (v.n == 0)
+		return fault(at, off, SIP_FAULT_BAD, SIP_H_CALL_ID);
+	if (v.n > SIP_IDENT_MAX) {
+		fault(at, off, SIP_FAULT_TOO_LONG, SIP_H_CALL_ID);
+		return MG_ELIMIT;
+	}
+	return 0;
+}
+
+/* All Vias, of which the topmost must not be the bare cookie (RFC 4475 §3.2.1). */
+static int check_vias(struct sip_msg *msg, struct sip_where *at)
+{
+	const struct sip_via *top = sip_top_via(msg, at);
+	struct sip_each each;
+	struct sip_via via;
+	unsigned n = 0;
+
+	if (!top)
+		return code(at);
+	if (top->branch.n == sizeof(SIP_BRANCH_COOKIE) - 1 &&
+	    sv_ieq(top->branch, SV(SIP_BRANCH_COOKIE)))
+		return fault(at, (uint32_t)(top->branch.p - msg->buf), SIP_FAULT_BAD, SIP_H_VIA);
+	sip_each_start(&each, msg, SIP_H_VIA);
+	while (sip_each_via(&each, &via))
+		if (++n > SIP_VIA_MAX) {
+			fault(at, (uint32_t)(via.text.p - msg->buf), SIP_FAULT_TOO_MANY, SIP_H_VIA);
+			return MG_ELIMIT;
+		}
+	*at = each.at.fault ? each.at : *at;
+	return each.at.fault ? code(at) : 0;
+}
+
+/* Every value of a list of addresses; `*left` more may come. */
+static int check_addrs(struct sip_msg *msg, enum sip_hid id, unsigned *left, bool *star,
+		       struct sip_where *at)
+{
+	struct sip_each each;
+	struct sip_nameaddr na;
+
+	sip_each_start(&each, msg, id);
+	while (sip_each_addr(&each, &na)) {
+		uint32_t off = (uint32_t)(na.text.p - msg->buf);
+		if ((*left)-- == 0) {
+			fault(at, off, SIP_FAULT_TOO_MANY, id);
+			return MG_ELIMIT;
+		}
+		if (na.star && id != SIP_H_CONTACT)
+			return fault(at, off, SIP_FAULT_BAD, id);
+		if (*star || (na.star && sip_contact(msg, at)->text.p != na.text.p))
+			return fault(at, off, SIP_FAULT_DUPLICATE,
+				     id); /* "*" beside another value */
+		*star = na.star;
+	}
+	*at = each.at.fault ? each.at : *at;
+	return each.at.fault ? code(at) : 0;
+}
+
+static int check_lists(struct sip_msg *msg, struct sip_where *at)
+{
+	unsigned routes = SIP_ROUTE_MAX, contacts = SIP_CONTACT_MAX;
+	bool star = false;
+	int err = check_addrs(msg, SIP_H_ROUTE, &routes, &star, at);
+
+	if (!err)
+		err = check_addrs(msg, SIP_H_RECORD_ROUTE, &routes, &star, at);
+	if (!err)
+		err = check_addrs(msg, SIP_H_CONTACT, &contacts, &star, at);
+	if (!err && star && (msg->kind != SIP_KIND_REQUEST || msg->method != SIP_METHOD_REGISTER))
+		err = fault(at, (uint32_t)(sip_value(msg, SIP_H_CONTACT).p - msg->buf),
+			    SIP_FAULT_BAD, SIP_H_CONTACT);
+	return err;
+}
+
+static int check_party(struct sip_msg *msg, enum sip_hid id, struct sip_where *at)
+{
+	const struct sip_nameaddr *na = sip_typed(msg, id, at);
+
+	if (!na)
+		return code(at);
+	return na->star ? fault(at, (uint32_t)(na->text.p - msg->buf), SIP_FAULT_BAD, id) : 0;
+}
+
+static int check_cseq(struct sip_msg *msg, struct sip_where *at)
+{
+	const struct sip_cseq *cseq = sip_cseq(msg, at);
+
+	if (!cseq)
+		return code(at);
+	if (msg->kind == SIP_KIND_REQUEST && !sv_eq(cseq->method_name, sip_method_text(msg)))
+		return fault(at, (uint32_t)(cseq->method_name.p - msg->buf), SIP_FAULT_CSEQ_METHOD,
+			     SIP_H_CSEQ);
+	return 0;
+}
+
+/* Max-Forwards is 0 to 255 (§20.22). Expires may be larger than 32 bits: it then counts as 2^32-1 (§20.19). */
+static int check_numbers(struct sip_msg *msg, struct sip_where *at)
+{
+	if (sip_has(msg, SIP_H_MAX_FORWARDS)) {
+		const struct sip_number *n = sip_max_forwards(msg, at);
+		if (!n)
+			return code(at);
+		if (n->value > 255)
+			return fault(at,
+				     (uint32_t)(sip_value(msg, SIP_H_MAX_FORWARDS).p - msg->buf),
+				     SIP_FAULT_BAD, SIP_H_MAX_FORWARDS);
+	}
+	return sip_has(msg, SIP_H_EXPIRES) && !sip_expires(msg, at) ? code(at) : 0;
+}
+
+/* sip, sips, tel, and the service URNs of emergency calls (RFC 5031); no headers (§19.1.1 table 1). */
+static int check_uri(struct sip_msg *msg, struct sip_where *at)
+{
+	const struct sip_uri *uri = sip_request_uri(msg, at);
+
+	if (!uri)
+		return code(at);
+	if (uri->scheme == SIP_SCHEME_OTHER ||
+	    (uri->scheme == SIP_SCHEME_URN &&
+	     !(uri->user.n > 8 && sv_ieq(sv_of(uri->user.p, 8), SV("service:")))))
+		return fault(at, msg->ruri, SIP_FAULT_SCHEME, SIP_H_OTHER);
+	if (uri->headers.n)
+		return fault(at, (uint32_t)(uri->headers.p - msg->buf), SIP_FAULT_URI_HEADERS,
+			     SIP_H_OTHER);
+	return 0;
+}
+
+typedef int check_fn(struct sip_msg *msg, struct sip_where *at);
+
+static int check_from(struct sip_msg *msg, struct sip_where *at)
+{
+	return check_party(msg, SIP_H_FROM, at);
+}
+
+static int check_to(struct sip_msg *msg, struct sip_where *at)
+{
+	return check_party(msg, SIP_H_TO, at);
+}
+
+static int check_identity(struct sip_msg *msg, struct sip_where *at)
+{
+	int err = check_from(msg, at);
+
+	if (!err)
+		err = check_to(msg, at);
+	if (!err)
+		err = check_call_id(msg, at);
+	return err ? err : check_cseq(msg, at);
+}
+
+int sip_check(struct sip_msg *msg, struct sip_where *at)
+{
+	static check_fn *const steps[] = {check_vias, check_identity, check_lists, check_numbers};
+
+	if (msg->fault.fault) {
+		*at = msg->fault;
+		return code(at);
+	}
+	if (msg->kind != SIP_KIND_REQUEST && msg->kind != SIP_KIND_RESPONSE)
+		return fault(at, 0, SIP_FAULT_NOT_SIP, SIP_H_OTHER);
+	int err = check_twice(msg, at);
+	for (size_t i = 0; !err && i < sizeof(steps) / sizeof(steps[0]); i++)
+		err = steps[i](msg, at);
+	if (!err && msg->kind == SIP_KIND_REQUEST)
+		err = check_uri(msg, at);
+	return err;
+}
+
+bool sip_answerable(struct sip_msg *msg)
+{
+	static const uint8_t owed[] = {SIP_H_FROM, SIP_H_TO, SIP_H_CALL_ID, SIP_H_CSEQ};
+	struct sip_where at;
+
+	if (msg->kind != SIP_KIND_REQUEST || msg->method == SIP_METHOD_ACK)
+		return false;
+	for (size_t i = 0; i < sizeof(owed); i++)
+		if (twice(msg, owed[i]))
+			return false;
+	return check_vias(msg, &at) == 0 && check_from(msg, &at) == 0 && check_to(msg, &at) == 0 &&
+	       check_call_id(msg, &at) == 0 && sip_cseq(msg, &at) != NULL;
+}

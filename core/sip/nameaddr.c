@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * nameaddr: the grammar.
+ *
+ *   contact-param = ( name-addr / addr-spec ) *( SEMI contact-params )
+ *   name-addr     = [ display-name ] LAQUOT addr-spec RAQUOT
+ *   display-name  = *( token LWS ) / quoted-string
+ *
+ * Without brackets the URI ends at the first ";", "," or "?" (§20.10), and a "?" there is an error. White space
+ * between a display name and "<" may be missing (RFC 4475 §3.1.1.6). Raw UTF-8 is taken in an unquoted display
+ * name: phones send it, and nobody reads it differently.
+ */
+#include "sip/nameaddr.h"
+
+#include "sip/limits.h"
+#include "sip/param_scan.h"
+
+static inline bool take(void *ctx, const struct sip_param *param, struct lex_err *e)
+{
+	struct sip_nameaddr *na = ctx;
+
+	if (param->name.n != 3 || !param_is(param->name, "tag"))
+		return true;
+	if (param->value.n > SIP_IDENT_MAX)
+		e->fault = SIP_FAULT_TOO_LONG;
+	if (na->tag.n || !param->value.n || param->quoted || e->fault)
+		return false;
+	na->tag = param->value;
+	return true;
+}
+
+static bool display_byte(char c)
+{
+	return lex_is(c, LEX_TOKEN | LEX_SPACE) || (unsigned char)c >= 0x80;
+}
+
+/* Read what stands before the URI. Returns where "<" or the scheme of an addr-spec begins. */
+static const char *display(struct sip_nameaddr *na, const char *p, const char *end,
+			   struct lex_err *e)
+{
+	const char *q = p;
+
+	if (*p == '"') {
+		q = lex_quoted(p, end);
+		if (!q)
+			return lex_fail(e, p, SIP_FAULT_BAD);
+		na->display = sv_span(p, q);
+		q = lex_space(q, end);
+		return q < end && *q == '<' ? q : lex_fail(e, q, SIP_FAULT_BAD);
+	}
+	while (q < end && display_byte(*q))
+		q++;
+	if (q < end && *q == '<') {
+		na->display = sv_trim(sv_span(p, q));
+		return q;
+	}
+	return p; /* an addr-spec, or nothing that the URI parser will take */
+}
+
+/* addr-spec without brackets: ends where the value could go on. */
+static const char *bare(struct sip_nameaddr *na, const char *p, const char *end, struct lex_err *e)
+{
+	const char *stop = p;
+
+	while (stop < end && *stop != ';' && *stop != ',' && !lex_is(*stop, LEX_SPACE))
+		stop++;
+	const char *q = sip_uri_scan(&na->uri, p, stop, e);
+	if (!q)
+		return NULL;
+	return q == stop && !na->uri.headers.n ? q : lex_fail(e, q, SIP_FAULT_BAD);
+}
+
+static const char *address(struct sip_nameaddr *na, const char *p, const char *end,
+			   struct lex_err *e)
+{
+	if (*p != '<') {
+		p = display(na, p, end, e);
+		if (!p)
+			return NULL;
+	}
+	if (*p != '<')
+		return bare(na, p, end, e);
+	na->bracketed = true;
+	p = sip_uri_scan(&na->uri, p + 1, end, e);
+	if (!p)
+		return NULL;
+	return p < end && *p == '>' ? p + 1 : lex_fail(e, p, SIP_FAULT_BAD);
+}
+
+const char *sip_nameaddr_scan(struct sip_nameaddr *na, const char *p, const char *end,
+			      struct lex_err *e)
+{
+	*na = (struct sip_nameaddr){0};
+	p = lex_space(p, end);
+	if (p == end)
+		return lex_fail(e, p, SIP_FAULT_BAD);
+	const char *from = p;
+	const char *q;
+	if (*p == '*' && (p + 1 == end || lex_is(p[1], LEX_SPACE) || p[1] == ',')) {
+		na->star = true;
+		q = p + 1;
+		na->params = sv_of(q, 0);
+	} else {
+		q = address(na, p, end, e);
+		if (!q)
+			return NULL;
+		q = param_scan(q, end, take, na, &na->params, e);
+		if (!q)
+			return NULL;
+	}
+	na->text = sv_span(from, q);
+	p = lex_space(q, end);
+	if (p < end && *p != ',')
+		return lex_fail(e, p, SIP_FAULT_BAD);
+	return p;
+}
+
+int sip_nameaddr_q(const struct sip_nameaddr *na)
+{
+	struct sip_param q;
+	uint32_t frac = 0;
+
+	if (!sip_param_find(na->params, SV("q"), &q))
+		return MG_ENOENT;
+	struct sv v = q.value;
+	if (v.n == 0 || v.n > 5 || (v.p[0] != '0' && v.p[0] != '1') || (v.n > 1 && v.p[1] != '.'))
+		return MG_EPARSE;
+	if (v.n > 2 && sv_u32(sv_of(v.p + 2, v.n - 2), 999, &frac) != 0)
+		return MG_EPARSE;
+	for (size_t i = v.n; i < 5; i++)
+		frac *= 10;
+	if (v.p[0] == '1')
+		return frac ? MG_EPARSE : 1000;
+	return (int)frac;
+}
+
+int sip_nameaddr_expires(const struct sip_nameaddr *na, uint32_t *seconds)
+{
+	struct sip_param x;
+
+	if (!sip_param_find(na->params, SV("expires"), &x))
+		return MG_ENOENT;
+	int err = sv_u32(x.value, UINT32_MAX, seconds);
+	if (err == MG_ERANGE)
+		*seconds = UINT32_MAX;
+	return err == MG_ERANGE ? 0 : err;
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * via: the grammar.
+ *
+ *   via-parm      = sent-protocol LWS sent-by *( SEMI via-params )
+ *   sent-protocol = protocol-name SLASH protocol-version SLASH transport
+ *   sent-by       = host [ COLON port ]
+ */
+#include "sip/via.h"
+
+#include "sip/limits.h"
+#include "sip/param_scan.h"
+
+bool sip_via_has_cookie(const struct sip_via *via)
+{
+	return via->branch.n > sizeof(SIP_BRANCH_COOKIE) - 1 &&
+	       sv_ieq(sv_of(via->branch.p, sizeof(SIP_BRANCH_COOKIE) - 1), SV(SIP_BRANCH_COOKIE));
+}
+
+/* A text parameter that may stand there once and must say something. */
+static bool once(struct sv *slot, const struct sip_param *param)
+{
+	if (slot->n || !param->value.n)
+		return false;
+	*slot = param->value;
+	return true;
+}
+
+static bool take_rport(struct sip_via *via, const struct sip_param *param)
+{
+	uint32_t port = 0;
+
+	if (via->has_rport ||
+	    (param->value.n && (sv_u32(param->value, 65535, &port) != 0 || port == 0)))
+		return false;
+	via->has_rport = true;
+	via->rport = (uint16_t)port;
+	return true;
+}
+
+static bool take_ttl(struct sip_via *via, const struct sip_param *param)
+{
+	uint32_t ttl;
+
+	if (via->has_ttl || param->value.n > 3 || sv_u32(param->value, 255, &ttl) != 0)
+		return false;
+	via->has_ttl = true;
+	via->ttl = (uint8_t)ttl;
+	return true;
+}
+
+static bool take_keep(struct sip_via *via, const struct sip_param *param)
+{
+	if (param->value.n && sv_u32(param->value, UINT32_MAX, &via->keep_s) != 0)
+		return false;
+	via->has_keep = true;
+	return true;
+}
+
+static inline bool take(void *ctx, const struct sip_param *param, struct lex_err *e)
+{
+	struct sip_via *via = ctx;
+	struct sv name = param->name;
+
+	switch (name.n) {
+	case 3: return param_is(name, "ttl") ? take_ttl(via, param) : true;
+	case 4:
+		if (param_is(name, "comp"))
+			return once(&via->comp, param);
+		return param_is(name, "keep") ? take_keep(via, param) : true;
+	case 5:
+		if (param_is(name, "rport"))
+			return take_rport(via, param);
+		if (param_is(name, "maddr"))
+			return once(&via->maddr, param);
+		if (param_is(name, "alias"))
+			via->has_alias = true;
+		return true;
+	case 6:
+		if (!param_is(name, "branch"))
+			return true;
+		if (param->value.n > SIP_IDENT_MAX)
+			e->fault = SIP_FAULT_TOO_LONG;
+		return param->value.n <= SIP_IDENT_MAX && once(&via->branch, param);
+	case 8: return param_is(name, "received") ? once(&via->received, param) : true;
+	default: return true;
+	}
+}
+
+/* A token and the "/" behind it, white space allowed around that: returns where the next part begins, NULL when
+ * there is something else. */
+static const char *slashed(const char *p, const char *end)
+{
+	const char *q = lex_run(p, end, LEX_TOKEN);
+
+	if (q == p)
+		return NULL;
+	q = lex_space(q, end);
+	return q < end && *q == '/' ? lex_space(q + 1, end) : NULL;
+}
+
+/* Name SLASH version SLASH transport; sets the transport, returns where it ends. Name and version may be any token:
+ * who speaks SIP/7.0 is owed a 505, and for that its Via must be read. */
+static const char *sent_protocol(struct sip_via *via, const char *p, const char *end,
+				 struct lex_err *e)
+{
+	const char *q;
+
+	if (end - p >= 8 && memcmp(p, "SIP/2.0/", 8) == 0) {
+		q = lex_space(p + 8, end);
+	} else {
+		q = slashed(p, end);
+		q = q ? slashed(q, end) : NULL;
+	}
+	if (!q)
+		return lex_fail(e, p, SIP_FAULT_BAD);
+	p = q;
+	q = lex_run(p, end, LEX_TOKEN);
+	if (q == p)
+		return lex_fail(e, p, SIP_FAULT_BAD);
+	via->transport_name = sv_span(p, q);
+	via->transport = (uint8_t)sip_transport_find(via->transport_name);
+	return q;
+}
+
+const char *sip_via_scan(struct sip_via *via, const char *p, const char *end, struct lex_err *e)
+{
+	*via = (struct sip_via){0};
+	p = lex_space(p, end);
+	const char *from = p;
+	const char *q = sent_protocol(via, p, end, e);
+	if (!q)
+		return NULL;
+	p = lex_space(q, end);
+	if (p == q)
+		return lex_fail(e, p, SIP_FAULT_BAD);
+	enum lex_host kind;
+	q = lex_hostname(p, end, &kind);
+	if (kind == LEX_HOST_NONE)
+		return lex_fail(e, p, SIP_FAULT_BAD);
+	via->host = sv_span(p, q);
+	via->host_kind = (uint8_t)kind;
+	p = lex_port(q, end, true, &via->port);
+	if (!p)
+		return lex_fail(e, q, SIP_FAULT_BAD);
+	q = param_scan(p, end, take, via, &via->params, e);
+	if (!q)
+		return NULL;
+	via->text = sv_span(from, q);
+	p = lex_space(q, end);
+	if (p < end && *p != ',')
+		return lex_fail(e, p, SIP_FAULT_BAD);
+	return p;
+}
