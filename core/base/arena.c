@@ -53,7 +53,7 @@ static void open_room(struct arena *a, char *p, size_t n)
 {
 	HIDE(p, n);
 	a->at = p;
-	a->end = p + n;
+	a->end = n ? p + n : p; /* p may be NULL then */
 }
 
 void arena_init(struct arena *a, size_t chunk, size_t max)

@@ -71,6 +71,9 @@ static void several_at_once(void **state)
 	assert_false(limit_take(&l, &rule, 9, 10));
 	assert_true(limit_take(&l, &rule, 10, 10));
 
+	assert_true(limit_take(&l, &rule, 5000, 10)); /* a gap fills it, not more */
+	assert_false(limit_take(&l, &rule, 5000, 1));
+
 	limit_init(&l, &widest, 0);
 	assert_true(limit_take(&l, &widest, 0, UINT32_MAX));
 	assert_false(limit_take(&l, &widest, 0, 1));

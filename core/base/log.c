@@ -19,13 +19,13 @@ static void to_stderr(void *arg, enum log_level level, struct sv line)
 	(void)done; /* there is nobody left to tell */
 }
 
-static log_sink *sink = to_stderr;
+static log_sink *line_sink = to_stderr;
 static void *sink_arg;
 static _Atomic int said = LOG_INFO;
 
-void log_to(log_sink *fn, void *arg)
+void log_to(log_sink *sink, void *arg)
 {
-	sink = fn ? fn : to_stderr;
+	line_sink = sink ? sink : to_stderr;
 	sink_arg = arg;
 }
 
@@ -171,7 +171,7 @@ struct sv log_text(struct log_line *l)
 void log_end(struct log_line *l)
 {
 	if (log_on(l->level))
-		sink(sink_arg, l->level, log_text(l));
+		line_sink(sink_arg, l->level, log_text(l));
 }
 
 bool log_limit_pass(struct log_limit *l, uint64_t now_ms, uint64_t *n)

@@ -29,7 +29,8 @@ struct map_node {
  *
  * It grows when there are more entries than slots, and shrinks when there is an eighth, to half or
  * double. The entries move to the new slots a few with each insertion, not all at once: a table of
- * a million would otherwise stop its worker for tens of milliseconds. Each entry has one place at
+ * a million would otherwise stop its worker for tens of milliseconds (what is left is the kernel's
+ * work for the array of slots, under 1 ms for millions). Each entry has one place at
  * any time, so looking up costs the same while they move.
  */
 struct map {

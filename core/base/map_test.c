@@ -74,6 +74,20 @@ static void by_any_bytes(void **state)
 	guard_done(&g);
 }
 
+/* Two keys of one 64-bit hash cannot be found, so the entry's key is changed behind the map's back. */
+static void an_equal_hash_is_not_an_equal_key(void **state)
+{
+	struct map_node node;
+	struct map m;
+
+	(void)state;
+	assert_int_equal(map_init(&m, 10), 0);
+	assert_int_equal(map_insert(&m, &node, SV("a")), 0);
+	node.key = SV("b");
+	assert_null(map_find(&m, SV("a")));
+	map_done(&m);
+}
+
 static void the_maximum_refuses_and_counts(void **state)
 {
 	struct object o[4] = {{.id = 0}, {.id = 1}, {.id = 2}, {.id = 3}};
@@ -92,7 +106,7 @@ static void the_maximum_refuses_and_counts(void **state)
 	map_done(&m);
 }
 
-#define OBJECTS 5000
+#define OBJECTS ((size_t)5000)
 
 static void check_all(const struct map *m, struct object *all, size_t in)
 {
@@ -186,6 +200,29 @@ static void one_insertion_moves_little(void **state)
 	map_done(&m);
 }
 
+static void memory_returns_after_a_flood(void **state)
+{
+	struct map m;
+
+	(void)state;
+	memset(all, 0, sizeof(all));
+	assert_int_equal(map_init(&m, OBJECTS), 0);
+	for (uint32_t i = 0; i < OBJECTS; i++) {
+		all[i].id = i;
+		assert_int_equal(map_insert(&m, &all[i].node, key_of(&all[i])), 0);
+	}
+	for (uint32_t i = 10; i < OBJECTS; i++)
+		map_remove(&m, &all[i].node);
+	for (int i = 0; i < 20000; i++) { /* insertions move entries, so there must be some */
+		assert_int_equal(map_insert(&m, &all[10].node, key_of(&all[10])), 0);
+		map_remove(&m, &all[10].node);
+	}
+	assert_in_range(m.mask + 1, 16, 128);
+	for (uint32_t i = 0; i < OBJECTS; i++)
+		assert_int_equal(map_find(&m, key_of(&all[i])) != NULL, i < 10);
+	map_done(&m);
+}
+
 static void removal_on_the_way(void **state)
 {
 	struct map m;
@@ -231,10 +268,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(by_any_bytes),
+		cmocka_unit_test(an_equal_hash_is_not_an_equal_key),
 		cmocka_unit_test(the_maximum_refuses_and_counts),
 		cmocka_unit_test(random_swings),
 		cmocka_unit_test(growth_failing_in_turn),
 		cmocka_unit_test(one_insertion_moves_little),
+		cmocka_unit_test(memory_returns_after_a_flood),
 		cmocka_unit_test(removal_on_the_way),
 		cmocka_unit_test(no_memory_or_no_key),
 	};

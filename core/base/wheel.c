@@ -9,23 +9,22 @@
 
 #include <assert.h>
 
-#define BITS    8
-#define MASK    ((uint64_t)WHEEL_SLOTS - 1)
-#define REACH   ((uint64_t)1 << BITS * WHEEL_LEVELS)
-#define NOWHERE (WHEEL_LEVELS * WHEEL_SLOTS) /* not in a slot: unset, or about to fire */
+#define BITS  8
+#define MASK  ((uint64_t)WHEEL_SLOTS - 1)
+#define REACH ((uint64_t)1 << BITS * WHEEL_LEVELS)
 
 static_assert(WHEEL_SLOTS == 1 << BITS, "a level is a byte of the tick");
 
 void wheel_init(struct wheel *w, uint64_t now_ms)
 {
 	*w = (struct wheel){.tick = now_ms / WHEEL_TICK_MS, .target = now_ms / WHEEL_TICK_MS};
-	for (size_t i = 0; i < NOWHERE; i++)
+	for (uint32_t i = 0; i < WHEEL_LEVELS * WHEEL_SLOTS; i++)
 		list_init(&w->slots[i]);
 }
 
 void wheel_timer_init(struct wheel_timer *t, wheel_fn *fire)
 {
-	*t = (struct wheel_timer){.fire = fire, .slot = NOWHERE};
+	*t = (struct wheel_timer){.fire = fire};
 	list_init(&t->link);
 }
 
@@ -51,19 +50,13 @@ static void place(struct wheel *w, struct wheel_timer *t)
 	mark(w, t->slot, true);
 }
 
-static void unlink_timer(struct wheel *w, struct wheel_timer *t)
-{
-	list_remove(&t->link);
-	if (t->slot != NOWHERE && list_empty(&w->slots[t->slot]))
-		mark(w, t->slot, false);
-	t->slot = NOWHERE;
-}
-
 void wheel_del(struct wheel *w, struct wheel_timer *t)
 {
 	if (!wheel_is_set(t))
 		return;
-	unlink_timer(w, t);
+	list_remove(&t->link); /* from its slot, or from those that fire just now */
+	if (list_empty(&w->slots[t->slot]))
+		mark(w, t->slot, false);
 	w->count--;
 }
 
@@ -138,9 +131,6 @@ static void fire_slot(struct wheel *w, uint64_t now_ms)
 	list_init(&due);
 	list_take_all(&due, &w->slots[slot]);
 	mark(w, slot, false);
-	list_for_each (link, &due) {
-		container_of(link, struct wheel_timer, link)->slot = NOWHERE;
-	}
 	while ((link = list_shift(&due))) { /* callbacks may take others out of `due` */
 		struct wheel_timer *t = container_of(link, struct wheel_timer, link);
 

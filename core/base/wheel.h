@@ -32,7 +32,7 @@ struct wheel_timer {
 	struct list link;
 	uint64_t due_tick;
 	wheel_fn *fire;
-	uint32_t slot; /* where it is linked */
+	uint32_t slot; /* the one it is, or was last, linked in */
 };
 
 /* Embedded in its owner, some 12 KiB; one owner thread. Fields are the wheel's own. */

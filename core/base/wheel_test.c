@@ -125,7 +125,7 @@ static void setting_again_at_now_does_not_loop(void **state)
 	p.again_ms = 1; /* due at now itself */
 	wheel_add(&wheel, &p.timer, 0);
 	for (unsigned i = 1; i <= 5; i++) {
-		wheel_run(&wheel, i * 100000);
+		wheel_run(&wheel, (uint64_t)i * 100000);
 		assert_int_equal(p.fired, i);
 		assert_true(wheel_is_set(&p.timer));
 	}
@@ -144,8 +144,28 @@ static void leaps_cost_nothing(void **state)
 	wheel_add(&wheel, &p.timer, 1);
 	/* 8.6 million ticks a time: hours of run time if each were walked */
 	for (unsigned i = 1; i <= 100000; i++) {
-		wheel_run(&wheel, i * 24 * HOUR_MS);
+		wheel_run(&wheel, 24 * HOUR_MS * i);
 		assert_int_equal(p.fired, i);
+	}
+}
+
+static void a_stopped_timer_wakes_nobody(void **state)
+{
+	static const uint64_t due_ms[] = {10, 5000, HOUR_MS, 100 * HOUR_MS};
+	struct probe a = probe(&wheel), b = probe(&wheel);
+
+	(void)state;
+	wheel_init(&wheel, 0);
+	wheel_timer_init(&a.timer, on_probe);
+	wheel_timer_init(&b.timer, on_probe);
+	for (size_t i = 0; i < sizeof(due_ms) / sizeof(due_ms[0]); i++) {
+		wheel_add(&wheel, &a.timer, due_ms[i]);
+		wheel_add(&wheel, &b.timer, due_ms[i]);
+		uint64_t next = wheel_next_ms(&wheel);
+		wheel_del(&wheel, &a.timer);
+		assert_int_equal(wheel_next_ms(&wheel), next); /* the other one is still there */
+		wheel_del(&wheel, &b.timer);
+		assert_int_equal(wheel_next_ms(&wheel), WHEEL_NEVER);
 	}
 }
 
@@ -299,6 +319,7 @@ int main(void)
 		cmocka_unit_test(sleeping_until_next),
 		cmocka_unit_test(setting_again_at_now_does_not_loop),
 		cmocka_unit_test(leaps_cost_nothing),
+		cmocka_unit_test(a_stopped_timer_wakes_nobody),
 		cmocka_unit_test(stopping_from_a_callback),
 		cmocka_unit_test(against_a_plain_array),
 	};
