@@ -191,3 +191,12 @@ const char *lex_port(const char *p, const char *end, bool lws, uint16_t *port)
 	*port = (uint16_t)v;
 	return q;
 }
+
+bool lex_clean(struct sv text)
+{
+	const char *end = text.p + text.n, *p = scan_control(text.p, end);
+
+	while (p < end && *p == '\t')
+		p = scan_control(p + 1, end);
+	return p == end;
+}

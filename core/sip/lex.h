@@ -97,4 +97,13 @@ const char *lex_hostname(const char *p, const char *end, enum lex_host *kind);
  */
 const char *lex_port(const char *p, const char *end, bool lws, uint16_t *port);
 
+/* 1*token-char. */
+static inline bool lex_is_token(struct sv text)
+{
+	return text.n && lex_run(text.p, text.p + text.n, LEX_TOKEN) == text.p + text.n;
+}
+
+/* Text of our own that stays within its header line: no control byte but HTAB. */
+bool lex_clean(struct sv text);
+
 #endif

@@ -14,6 +14,9 @@ static const size_t sizes[] = {
 	[SIP_SHAPE_VIA] = sizeof(struct sip_via),
 	[SIP_SHAPE_DIGEST] = 0,
 };
+_Static_assert(sizeof(struct sip_nameaddr) <= SIP_VALUE_MAX &&
+		       sizeof(struct sip_via) <= SIP_VALUE_MAX,
+	       "these are the largest");
 _Static_assert(SIP_SPACE < UINT16_MAX, "typed values are found by 16-bit offsets");
 _Static_assert(sizeof(struct sip_via) % 8 == 0 && sizeof(struct sip_nameaddr) % 8 == 0 &&
 		       sizeof(struct sip_token) % 8 == 0 && sizeof(struct sip_cseq) % 8 == 0 &&
@@ -37,12 +40,19 @@ const char *sip_scan_value(enum sip_hid id, void *out, const char *p, const char
 	return lex_fail(e, p, SIP_FAULT_BAD);
 }
 
-static void tell(const struct sip_msg *msg, enum sip_hid id, const struct lex_err *e,
-		 struct sip_where *at)
+bool sip_scan_first(enum sip_hid id, void *out, struct sv value, const char *base,
+		    struct sip_where *at)
 {
-	at->off = (uint32_t)(e->pos - msg->buf);
-	at->fault = e->fault;
-	at->hid = (uint8_t)id;
+	struct lex_err e = {0};
+	const char *end = value.p + value.n;
+	const char *q = sip_scan_value(id, out, value.p, end, &e);
+
+	if (q && (q == end || sip_header(id)->count == SIP_LIST))
+		return true;
+	if (q)
+		lex_fail(&e, q, SIP_FAULT_BAD);
+	*at = (struct sip_where){(uint32_t)(e.pos - base), e.fault, (uint8_t)id};
+	return false;
 }
 
 const struct sip_uri *sip_request_uri(struct sip_msg *msg, struct sip_where *at)
@@ -75,42 +85,49 @@ const void *sip_typed(struct sip_msg *msg, enum sip_hid id, struct sip_where *at
 	struct sip_line *line = &msg->line[i];
 	if (line->typed)
 		return &msg->space[line->typed - 1];
-	struct lex_err e = {0};
 	void *out = &msg->space[msg->used];
-	const char *p = msg->buf + line->value, *end = p + line->value_n;
-	const char *q = sip_scan_value(id, out, p, end, &e);
-	if (q && q != end && sip_header(id)->count != SIP_LIST)
-		q = lex_fail(&e, q, SIP_FAULT_BAD);
-	if (!q) {
-		tell(msg, id, &e, at);
+	if (!sip_scan_first(id, out, sip_line_value(msg, line), msg->buf, at))
 		return NULL;
-	}
 	line->typed = (uint16_t)(msg->used + 1);
 	msg->used = (uint16_t)(msg->used + sizes[sip_header(id)->shape]);
 	return out;
 }
 
-void sip_each_start(struct sip_each *each, struct sip_msg *msg, enum sip_hid id)
+static bool message_line(struct sip_each *each, struct sv *value, const char **base)
 {
-	*each = (struct sip_each){.msg = msg, .next = msg->first[id], .id = (uint8_t)id};
+	const struct sip_msg *msg = each->source;
+
+	if (each->next == SIP_NO_LINE)
+		return false;
+	const struct sip_line *line = &msg->line[each->next];
+	each->next = line->next;
+	*value = sip_line_value(msg, line);
+	*base = msg->buf;
+	return true;
 }
 
-/* The text of the next value: behind a comma, or at the begin of the next line. Empty lines of a list are not
- * skipped: the scanner refuses them. */
+void sip_each_start(struct sip_each *each, struct sip_msg *msg, enum sip_hid id)
+{
+	*each = (struct sip_each){
+		.source = msg, .line = message_line, .next = msg->first[id], .id = (uint8_t)id};
+}
+
+/* Go to the next value: behind a comma, or at the begin of the next line. An empty value is not skipped: the scanner
+ * refuses it. */
 static bool next_value(struct sip_each *each)
 {
+	struct sv value;
+
 	if (each->at.fault)
 		return false;
 	if (each->p && each->p < each->end) {
 		each->p++; /* the comma */
 		return true;
 	}
-	if (each->next == SIP_NO_LINE)
+	if (!each->line(each, &value, &each->base))
 		return false;
-	const struct sip_line *line = &each->msg->line[each->next];
-	each->p = each->msg->buf + line->value;
-	each->end = each->p + line->value_n;
-	each->next = line->next;
+	each->p = value.p;
+	each->end = value.p + value.n;
 	return true;
 }
 
@@ -124,7 +141,7 @@ static bool each_value(struct sip_each *each, void *out)
 	if (q && q < each->end && sip_header(each->id)->count != SIP_LIST)
 		q = lex_fail(&e, q, SIP_FAULT_BAD);
 	if (!q) {
-		tell(each->msg, each->id, &e, &each->at);
+		each->at = (struct sip_where){(uint32_t)(e.pos - each->base), e.fault, each->id};
 		return false;
 	}
 	each->p = q;

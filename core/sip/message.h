@@ -168,13 +168,15 @@ static inline struct sv sip_call_id(const struct sip_msg *msg)
  *		...;
  *	if (each.at.fault) ...the value that stopped the walk is malformed
  *
- * The values are written to the caller's struct; the first is taken from what the message remembers.
+ * The values are written to the caller's struct.
  */
 struct sip_each {
-	struct sip_msg *msg;
-	struct sip_where at; /* fault SIP_OK as long as all is well; offsets into the message */
+	const void *source; /* message or view, as `line` knows */
+	bool (*line)(struct sip_each *each, struct sv *value, const char **base);
+	const char *base;    /* offsets in `at` count from here */
 	const char *p, *end; /* what is left of the current line, p NULL before the first */
-	uint8_t next;        /* the line after it */
+	struct sip_where at; /* fault SIP_OK as long as all is well */
+	uint16_t next;       /* the line after it */
 	uint8_t id;
 };
 
@@ -186,12 +188,23 @@ bool sip_each_token(struct sip_each *each, struct sip_token *out);
 /* Whether a list of tokens (Require, Supported, Allow ...) holds one, any case (RFC 3261 §7.3.1). */
 bool sip_has_token(struct sip_msg *msg, enum sip_hid id, struct sv token);
 
+/* Room that the value of any shape needs. */
+#define SIP_VALUE_MAX 256
+
 /* Scan one value of a header's shape at the front of [p, end).
  *
  * out        Room for the shape's type.
- * Returns    where the value ends, NULL (and `e` filled) on failure.
+ * Returns    where the value ends, NULL (and `e`, zeroed by the caller, filled) on failure.
  */
 const char *sip_scan_value(enum sip_hid id, void *out, const char *p, const char *end,
 			   struct lex_err *e);
+
+/* The same for the first value of a line; a header that is no list must hold no more than that.
+ *
+ * base       Where offsets in `at` count from.
+ * Returns    false, and `at` filled, on failure.
+ */
+bool sip_scan_first(enum sip_hid id, void *out, struct sv value, const char *base,
+		    struct sip_where *at);
 
 #endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * view_write: a view on its way out, as pieces.
+ */
+#include "sip/edit.h"
+
+/* Whether the message's own Content-Length may stay: a single one, and right. */
+static bool length_holds(const struct sip_view *view, size_t body)
+{
+	sip_inst inst = sip_view_first(view, SIP_H_CONTENT_LENGTH);
+	uint64_t said;
+
+	return inst != SIP_NO_INST && sip_view_next(view, inst) == SIP_NO_INST &&
+	       sv_u64(sip_view_value(view, inst), UINT32_MAX, &said) == 0 && said == body;
+}
+
+static void own_length(struct sip_out *out, size_t body)
+{
+	sip_out_copy(out, SV("Content-Length: "));
+	sip_out_number(out, body);
+	sip_out_copy(out, SV("\r\n"));
+}
+
+void sip_view_write(struct sip_view *view, struct sip_out *out)
+{
+	const struct sip_msg *msg = view->msg;
+	struct sv body = sip_view_body(view);
+	bool holds = length_holds(view, body.n), said = holds;
+	unsigned n = view->entry ? view->n : msg->lines;
+
+	sip_out_ref(out, view->start.p ? view->start : sv_of(msg->buf, msg->headers));
+	if (!view->entry && holds) {
+		sip_out_ref(out, sv_span(msg->buf + msg->headers, msg->buf + msg->end));
+		n = 0;
+	}
+	for (unsigned i = 0; i < n; i++) {
+		const struct sip_entry *e = view->entry ? &view->entry[i] : NULL;
+		uint8_t id = e ? e->id : msg->line[i].id;
+		if (id == SIP_H_CONTENT_LENGTH && !holds) {
+			if (!said)
+				own_length(out, body.n);
+			said = true;
+		} else if (e && e->text) {
+			sip_out_ref(out, sv_of(e->text, e->value + e->value_n + 2u));
+		} else {
+			sip_out_ref(out, sip_line_raw(msg, e ? e->inst : i));
+		}
+	}
+	if (!said)
+		own_length(out, body.n);
+	sip_out_ref(out, sv_of(msg->buf + msg->end, 2));
+	sip_out_ref(out, body);
+}
