@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * uri_compare: equality of URIs, their escapes, and the canonical address-of-record. Works on what uri.c has parsed;
+ * called by the registrar, the router and whoever looks an address up.
+ *
+ * What RFC 3261 §19.1.4 leaves open is decided so:
+ *   - Hosts that are addresses are compared as addresses (RFC 5954 §4.2), v4-mapped IPv6 being IPv4 as in base/addr.h.
+ *   - A parameter that a URI holds twice matches when any of its values is there in the other.
+ *   - Values of header components are compared byte by byte: which of the rules of §20 is weaker depends on the
+ *     header, and to hold two URIs for different costs no more than a second binding.
+ *   - gr (RFC 5627) names an instance, so it counts among the parameters that must be in both.
+ */
+#include "sip/uri.h"
+
+#include "base/addr.h"
+#include "sip/hex.h"
+#include "sip/limits.h"
+#include "sip/param.h"
+
+enum {
+	FOLD = 1, /* the case of letters is ignored */
+	SKIP = 2, /* so are the visual separators of RFC 3966 §3 */
+};
+
+static bool separator(unsigned char c)
+{
+	return c == '-' || c == '.' || c == '(' || c == ')';
+}
+
+/* RFC 2396 §2.2: only these differ from their escapes. */
+static bool reserved(unsigned char c)
+{
+	return c && strchr(";/?:@&=+$,", c);
+}
+
+/* One character of a component at `*p`, moved past it; -1 at the end. A reserved one that is escaped is none of the
+ * 256 bytes. */
+static int take(const char **p, const char *end, unsigned how)
+{
+	unsigned char c;
+
+	while (*p < end) {
+		const char *from = *p;
+		*p = hex_unescape(from, end, &c);
+		if (how & SKIP && separator(c))
+			continue;
+		if (*p - from == 3 && reserved(c))
+			return c | 0x100;
+		return how & FOLD ? sv_lower((char)c) & 0xff : c;
+	}
+	return -1;
+}
+
+static bool component_eq(struct sv a, struct sv b, unsigned how)
+{
+	const char *p = a.p, *q = b.p;
+	int c, d;
+
+	do {
+		c = take(&p, a.p + a.n, how);
+		d = take(&q, b.p + b.n, how);
+	} while (c == d && c >= 0);
+	return c == d;
+}
+
+static bool host_eq(struct sv a, struct sv b)
+{
+	struct addr x, y;
+
+	if (sv_ieq(a, b))
+		return true;
+	return addr_parse(a, ADDR_THREE_COLONS, &x) == 0 &&
+	       addr_parse(b, ADDR_THREE_COLONS, &y) == 0 && addr_host_eq(&x, &y);
+}
+
+static bool name_is(struct sv name, struct sv lower)
+{
+	return component_eq(name, lower, FOLD);
+}
+
+static bool sip_value_eq(const struct sip_param *a, const struct sip_param *b)
+{
+	if (component_eq(a->value, b->value, FOLD))
+		return true;
+	return name_is(a->name, SV("maddr")) && host_eq(a->value, b->value);
+}
+
+/* RFC 3966 §4: a phone-context is a domain name or a global number, an extension is digits. */
+static bool tel_value_eq(const struct sip_param *a, const struct sip_param *b)
+{
+	bool number = name_is(a->name, SV("ext")) ||
+		      (name_is(a->name, SV("phone-context")) && sv_starts(a->value, SV("+")) &&
+		       sv_starts(b->value, SV("+")));
+
+	return component_eq(a->value, b->value, number ? FOLD | SKIP : FOLD);
+}
+
+/* §19.1.4: these count even when the other URI does not have them. */
+static bool sip_must(struct sv name)
+{
+	static const struct sv names[] = {SV_INIT("user"),  SV_INIT("ttl"),       SV_INIT("method"),
+					  SV_INIT("maddr"), SV_INIT("transport"), SV_INIT("gr")};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (name_is(name, names[i]))
+			return true;
+	return false;
+}
+
+static bool tel_must(struct sv name)
+{
+	(void)name;
+	return true;
+}
+
+/* How the parameters of a scheme are compared. */
+struct rule {
+	bool (*must)(struct sv name);
+	bool (*value_eq)(const struct sip_param *a, const struct sip_param *b);
+};
+
+static const struct rule sip_rule = {sip_must, sip_value_eq};
+static const struct rule tel_rule = {tel_must, tel_value_eq};
+
+/* Nothing in `a` speaks against `b`. */
+static bool params_match(struct sv a, struct sv b, const struct rule *rule)
+{
+	struct sip_param p, q;
+
+	while (sip_param_next(&a, &p)) {
+		struct sv rest = b;
+		bool there = false, match = false;
+		while (!match && sip_param_next(&rest, &q))
+			if (component_eq(p.name, q.name, FOLD)) {
+				there = true;
+				match = rule->value_eq(&p, &q);
+			}
+		if (there ? !match : rule->must(p.name))
+			return false;
+	}
+	return true;
+}
+
+static bool params_eq(struct sv a, struct sv b, const struct rule *rule)
+{
+	return params_match(a, b, rule) && params_match(b, a, rule);
+}
+
+/* Take the first "hname=hvalue" off the headers of a URI. */
+static bool header_next(struct sv *rest, struct sv *name, struct sv *value)
+{
+	if (!rest->n)
+		return false;
+	size_t n = sv_find(*rest, '&');
+	struct sv one = sv_of(rest->p, n);
+	*rest = n < rest->n ? sv_of(rest->p + n + 1, rest->n - n - 1) : sv_of(rest->p + n, 0);
+	n = sv_find(one, '=');
+	*name = sv_of(one.p, n);
+	*value = n < one.n ? sv_of(one.p + n + 1, one.n - n - 1) : sv_of(one.p + n, 0);
+	return true;
+}
+
+static bool header_in(struct sv name, struct sv value, struct sv headers)
+{
+	struct sv n, v;
+
+	while (header_next(&headers, &n, &v))
+		if (component_eq(name, n, FOLD) && component_eq(value, v, 0))
+			return true;
+	return false;
+}
+
+static size_t headers_count(struct sv headers)
+{
+	struct sv n, v;
+	size_t count = 0;
+
+	while (header_next(&headers, &n, &v))
+		count++;
+	return count;
+}
+
+static bool headers_within(struct sv a, struct sv b)
+{
+	struct sv name, value;
+
+	while (header_next(&a, &name, &value))
+		if (!header_in(name, value, b))
+			return false;
+	return true;
+}
+
+static bool headers_same_order(struct sv a, struct sv b)
+{
+	struct sv n, v, m, w;
+
+	while (a.n && b.n) {
+		header_next(&a, &n, &v);
+		header_next(&b, &m, &w);
+		if (!component_eq(n, m, FOLD) || !component_eq(v, w, 0))
+			return false;
+	}
+	return !a.n && !b.n;
+}
+
+/* In any order; above SIP_PARAMS_MAX of them in the same order only, so that time stays linear. */
+static bool headers_eq(struct sv a, struct sv b)
+{
+	if (headers_same_order(a, b))
+		return true;
+	size_t n = headers_count(a);
+	return n <= SIP_PARAMS_MAX && n == headers_count(b) && headers_within(a, b) &&
+	       headers_within(b, a);
+}
+
+bool sip_uri_equal(const struct sip_uri *a, const struct sip_uri *b)
+{
+	if (a->scheme != b->scheme)
+		return false;
+	switch ((enum sip_scheme)a->scheme) {
+	case SIP_SCHEME_SIP:
+	case SIP_SCHEME_SIPS:
+		return a->has_user == b->has_user && a->has_password == b->has_password &&
+		       a->port == b->port && component_eq(a->user, b->user, 0) &&
+		       component_eq(a->password, b->password, 0) && host_eq(a->host, b->host) &&
+		       params_eq(a->params, b->params, &sip_rule) &&
+		       headers_eq(a->headers, b->headers);
+	case SIP_SCHEME_TEL:
+		return component_eq(a->user, b->user, FOLD | SKIP) &&
+		       params_eq(a->params, b->params, &tel_rule);
+	case SIP_SCHEME_URN:
+	case SIP_SCHEME_OTHER: break;
+	}
+	return sv_ieq(sv_of(a->text.p, a->scheme_n), sv_of(b->text.p, b->scheme_n)) &&
+	       sv_eq(a->user, b->user);
+}
+
+size_t sip_uri_unescape(char *out, struct sv in)
+{
+	const char *end = in.p + in.n;
+	size_t n = 0;
+	unsigned char c;
+
+	for (const char *p = in.p; p < end; out[n++] = (char)c)
+		p = hex_unescape(p, end, &c);
+	return n;
+}
+
+/* What is being written: `n` goes on counting beyond `cap`, where nothing is written any more. */
+struct out {
+	char *p;
+	size_t n, cap;
+};
+
+static void put(struct out *o, char c)
+{
+	if (o->n < o->cap)
+		o->p[o->n] = c;
+	o->n++;
+}
+
+static void put_text(struct out *o, struct sv text)
+{
+	for (size_t i = 0; i < text.n; i++)
+		put(o, sv_lower(text.p[i]));
+}
+
+static void put_escaped(struct out *o, unsigned char c)
+{
+	static const char digits[16] = "0123456789ABCDEF";
+
+	put(o, '%');
+	put(o, digits[c >> 4]);
+	put(o, digits[c & 15]);
+}
+
+/* "#" stands unescaped in many a Request-URI, but the grammar wants it escaped. */
+static void put_user(struct out *o, struct sv user)
+{
+	const char *end = user.p + user.n;
+	unsigned char c;
+
+	for (const char *p = user.p; p < end;) {
+		p = hex_unescape(p, end, &c);
+		if (lex_is((char)c, LEX_USER) && c != '#')
+			put(o, (char)c);
+		else
+			put_escaped(o, c);
+	}
+}
+
+static void put_host(struct out *o, const struct sip_uri *uri)
+{
+	char text[ADDR_TEXT_MAX];
+	struct addr a;
+
+	if (uri->host_kind == LEX_HOST_V6 && addr_parse(uri->host, ADDR_THREE_COLONS, &a) == 0)
+		put_text(o, sv_of(text, addr_write(&a, ADDR_URI, text)));
+	else
+		put_text(o, uri->host);
+}
+
+static void put_port(struct out *o, unsigned port)
+{
+	unsigned div = 10000;
+
+	if (!port)
+		return;
+	put(o, ':');
+	while (port < div)
+		div /= 10;
+	for (; div; div /= 10)
+		put(o, (char)('0' + port / div % 10));
+}
+
+/* A domain name in lower case, or a global number without its separators. */
+static void put_context(struct out *o, struct sv context)
+{
+	const char *end = context.p + context.n;
+	bool number = false, first = true;
+	unsigned char c;
+
+	for (const char *p = context.p; p < end; first = false) {
+		p = hex_unescape(p, end, &c);
+		c = (unsigned char)sv_lower((char)c);
+		if (first)
+			number = c == '+';
+		if (number && separator(c))
+			continue;
+		if (lex_is((char)c, LEX_URIPARAM))
+			put(o, (char)c);
+		else
+			put_escaped(o, c);
+	}
+}
+
+static void put_tel(struct out *o, const struct sip_uri *uri)
+{
+	struct sip_param context;
+
+	for (size_t i = 0; i < uri->user.n; i++)
+		if (!separator((unsigned char)uri->user.p[i]))
+			put(o, sv_lower(uri->user.p[i]));
+	if (sv_starts(uri->user, SV("+")) ||
+	    !sip_param_find(uri->params, SV("phone-context"), &context))
+		return;
+	put_text(o, SV(";phone-context="));
+	put_context(o, context.value);
+}
+
+int sip_aor_write(char *out, size_t cap, const struct sip_uri *uri)
+{
+	struct out o = {out, 0, cap};
+
+	switch ((enum sip_scheme)uri->scheme) {
+	case SIP_SCHEME_SIP:
+	case SIP_SCHEME_SIPS:
+		put_text(&o, uri->scheme == SIP_SCHEME_SIP ? SV("sip:") : SV("sips:"));
+		if (uri->has_user) {
+			put_user(&o, uri->user);
+			put(&o, '@');
+		}
+		put_host(&o, uri);
+		put_port(&o, uri->port);
+		break;
+	case SIP_SCHEME_TEL:
+		put_text(&o, SV("tel:"));
+		put_tel(&o, uri);
+		break;
+	case SIP_SCHEME_URN:
+	case SIP_SCHEME_OTHER: return MG_EINVAL;
+	}
+	return o.n <= cap ? (int)o.n : MG_ENOSPC;
+}
