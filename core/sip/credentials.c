@@ -108,6 +108,16 @@ static const struct field *find_field(const struct field *f, struct sv name)
 	return f;
 }
 
+/* An absent field is an empty view of the text, never NULL. */
+static struct reader reader_init(const struct field *fields, void *out, struct sv text)
+{
+	struct sv none = sv_of(text.p, 0);
+
+	for (const struct field *f = fields; f->bit; f++)
+		memcpy((char *)out + f->off, &none, sizeof(none));
+	return (struct reader){fields, out, 0, 0};
+}
+
 /* Control bytes have no business in what is hashed, compared and logged. A domain is a list that may be folded. */
 static const char *control_byte(struct sv v, bool folds)
 {
@@ -286,7 +296,7 @@ static int where(struct sip_where *at, enum sip_hid hid, struct sv value, const 
 
 static bool read_credentials(struct sip_credentials *c, struct sv value, struct lex_err *e)
 {
-	struct reader r = {credentials_fields, c, 0, 0};
+	struct reader r = reader_init(credentials_fields, c, value);
 
 	if (!auth_scheme(value, &c->scheme, &c->rest, e))
 		return false;
@@ -321,7 +331,7 @@ int sip_credentials_parse(struct sip_credentials *out, enum sip_hid hid, struct 
 
 static bool read_challenge(struct sip_challenge *c, struct sv value, struct lex_err *e)
 {
-	struct reader r = {challenge_fields, c, 0, 0};
+	struct reader r = reader_init(challenge_fields, c, value);
 
 	if (!auth_scheme(value, &c->scheme, &c->rest, e))
 		return false;
@@ -356,7 +366,7 @@ int sip_auth_info_parse(struct sip_auth_info *out, enum sip_hid hid, struct sv v
 			struct sip_where *at)
 {
 	struct sip_auth_info info = {0};
-	struct reader r = {auth_info_fields, &info, 0, 0};
+	struct reader r = reader_init(auth_info_fields, &info, value);
 	struct lex_err e = {0};
 
 	if (!auth_params(&r, value.p, value.p + value.n, &e))
@@ -368,7 +378,7 @@ int sip_auth_info_parse(struct sip_auth_info *out, enum sip_hid hid, struct sv v
 	if (info.has & SIP_AUTH_NC && !read_nc(info.nc, &info.nc_value, &e))
 		return where(at, hid, value, &e);
 	if (!is_hex(info.rspauth)) {
-		e = (struct lex_err){info.rspauth.p, SIP_FAULT_BAD};
+		lex_fail(&e, info.rspauth.p, SIP_FAULT_BAD);
 		return where(at, hid, value, &e);
 	}
 	*out = info;

@@ -54,11 +54,13 @@ static int take(const char **p, const char *end, unsigned how)
 static bool component_eq(struct sv a, struct sv b, unsigned how)
 {
 	const char *p = a.p, *q = b.p;
+	const char *p_end = a.n ? p + a.n : p,
+		   *q_end = b.n ? q + b.n : q; /* absent ones are NULL */
 	int c, d;
 
 	do {
-		c = take(&p, a.p + a.n, how);
-		d = take(&q, b.p + b.n, how);
+		c = take(&p, p_end, how);
+		d = take(&q, q_end, how);
 	} while (c == d && c >= 0);
 	return c == d;
 }
@@ -127,10 +129,10 @@ static bool params_match(struct sv a, struct sv b, const struct rule *rule)
 {
 	struct sip_param p, q;
 
-	while (sip_param_next(&a, &p)) {
+	while (a.n && sip_param_next(&a, &p)) {
 		struct sv rest = b;
 		bool there = false, match = false;
-		while (!match && sip_param_next(&rest, &q))
+		while (!match && rest.n && sip_param_next(&rest, &q))
 			if (component_eq(p.name, q.name, FOLD)) {
 				there = true;
 				match = rule->value_eq(&p, &q);
@@ -237,11 +239,12 @@ bool sip_uri_equal(const struct sip_uri *a, const struct sip_uri *b)
 
 size_t sip_uri_unescape(char *out, struct sv in)
 {
-	const char *end = in.p + in.n;
 	size_t n = 0;
 	unsigned char c;
 
-	for (const char *p = in.p; p < end; out[n++] = (char)c)
+	if (!in.n)
+		return 0;
+	for (const char *p = in.p, *end = p + in.n; p < end; out[n++] = (char)c)
 		p = hex_unescape(p, end, &c);
 	return n;
 }
@@ -350,8 +353,9 @@ static void put_tel(struct out *o, const struct sip_uri *uri)
 
 int sip_aor_write(char *out, size_t cap, const struct sip_uri *uri)
 {
-	struct out o = {out, 0, cap};
+	struct out o = {.cap = cap};
 
+	o.p = out;
 	switch ((enum sip_scheme)uri->scheme) {
 	case SIP_SCHEME_SIP:
 	case SIP_SCHEME_SIPS:
