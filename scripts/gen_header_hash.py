@@ -65,6 +65,12 @@ def render():
     lines += ["static const unsigned char header_compact[32] = {"]
     for letter, sym in sorted((c[1], sym) for sym, _, c in rows if c != "0"):
         lines.append(f"\t['{letter}' & 31] = SIP_H_{sym},")
+    lines += ["};", "", "/* Names in lower case, padded with NUL, compared sixteen bytes at a time. */"]
+    lines += ["#define HEADER_NAME_PAD 32", "static const char header_lower[SIP_H_END][HEADER_NAME_PAD] = {"]
+    for sym, name, _ in rows:
+        lines.append(f'\t[SIP_H_{sym}] = "{name.lower()}",')
+    lines += ["};", "", "static const unsigned char header_length[SIP_H_END] = {"]
+    lines += [f"\t[SIP_H_{sym}] = {len(name)}," for sym, name, _ in rows]
     return "\n".join(lines + ["};", "", "#endif", ""])
 
 

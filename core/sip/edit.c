@@ -94,6 +94,12 @@ static struct sv entry_value(const struct sip_view *view, const struct sip_entry
 		       : sip_line_value(view->msg, &view->msg->line[e->inst]);
 }
 
+/* What the value of an entry lies in, for scanners: the message, or the value alone. */
+static struct sv entry_text(const struct sip_view *view, const struct sip_entry *e, struct sv value)
+{
+	return e->text ? value : sv_of(view->msg->buf, view->msg->len);
+}
+
 /* ---- reads ---- */
 
 /* The first position at or after `from` that holds the header, -1 when there is none. */
@@ -190,7 +196,7 @@ const void *sip_view_typed(struct sip_view *view, enum sip_hid id, struct sip_wh
 	if (!out)
 		return NULL;
 	struct sv v = entry_value(view, e);
-	if (!sip_scan_first(id, out, v, e->text ? v.p : view->msg->buf, at))
+	if (!sip_scan_first(id, out, v, entry_text(view, e, v), at))
 		return NULL;
 	return e->typed = out;
 }
@@ -209,7 +215,7 @@ const struct sip_uri *sip_view_uri(struct sip_view *view, struct sip_where *at)
 	return view->uri;
 }
 
-static bool view_line(struct sip_each *each, struct sv *value, const char **base)
+static bool view_line(struct sip_each *each, struct sv *value)
 {
 	const struct sip_view *view = each->source;
 	int i = find_id(view, each->id, each->next);
@@ -219,7 +225,7 @@ static bool view_line(struct sip_each *each, struct sv *value, const char **base
 	struct sip_entry e = entry_at(view, (unsigned)i);
 	each->next = (uint16_t)(i + 1);
 	*value = entry_value(view, &e);
-	*base = e.text ? value->p : view->msg->buf;
+	each->text = entry_text(view, &e, *value);
 	return true;
 }
 

@@ -7,8 +7,6 @@
 #include "sip/header_hash.h"
 #include "sip/scan.h"
 
-#define HEADER_NAME_PAD 32 /* every name in the table is shorter */
-
 static const struct sip_header rows[SIP_H_END] = {[SIP_H_OTHER] = {{"", 0},
 								   "Missing Header",
 								   "Duplicate Header",
@@ -25,21 +23,22 @@ static const struct sip_header rows[SIP_H_END] = {[SIP_H_OTHER] = {{"", 0},
 #undef HEADER_ROW
 };
 
-/* Names padded with NUL, compared sixteen bytes at a time. */
-static const char names[SIP_H_END][HEADER_NAME_PAD] = {
-#define HEADER_NAME(sym, name, compact, shape, count) [SIP_H_##sym] = name,
-	SIP_HEADER_TABLE(HEADER_NAME)
-#undef HEADER_NAME
-};
-
 const struct sip_header *sip_header(enum sip_hid id)
 {
 	return &rows[id];
 }
 
-enum sip_hid sip_header_find(struct sv name, size_t readable)
+/* A name too near to the end of what may be read. */
+static __attribute__((noinline)) bool same_name(const char *p, enum sip_hid id, size_t n)
 {
 	char copy[HEADER_NAME_PAD] = {0};
+
+	memcpy(copy, p, n);
+	return scan_name(copy, header_lower[id], n);
+}
+
+enum sip_hid sip_header_find(struct sv name, size_t readable)
+{
 	const unsigned char *b = (const unsigned char *)name.p;
 	size_t n = name.n;
 
@@ -52,12 +51,9 @@ enum sip_hid sip_header_find(struct sv name, size_t readable)
 		       (uint32_t)b[n - 1] << 24;
 	key = ((key | 0x20202020u) + (uint32_t)n * HEADER_HASH_ADD) * HEADER_HASH_MUL;
 	enum sip_hid id = header_hash[key >> (32 - HEADER_HASH_BITS)];
-	if (rows[id].name.n != n || id == SIP_H_OTHER)
+	if (header_length[id] != n)
 		return SIP_H_OTHER;
-	const char *p = name.p;
-	if (readable < HEADER_NAME_PAD) {
-		memcpy(copy, name.p, n);
-		p = copy;
-	}
-	return scan_ieq(p, names[id], n) ? id : SIP_H_OTHER;
+	bool same = readable >= HEADER_NAME_PAD ? scan_name(name.p, header_lower[id], n)
+						: same_name(name.p, id, n);
+	return same ? id : SIP_H_OTHER;
 }

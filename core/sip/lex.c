@@ -17,8 +17,9 @@
 #define ALNUM                                                                            \
 	(LEX_TOKEN | LEX_HOST | LEX_USER | LEX_PASSWORD | LEX_URIPARAM | LEX_URIHEADER | \
 	 LEX_VALUE | LEX_WORD | LEX_SCHEME | LEX_OPAQUE)
-#define MARK \
-	(LEX_USER | LEX_PASSWORD | LEX_URIPARAM | LEX_URIHEADER | LEX_VALUE | LEX_WORD | LEX_OPAQUE)
+#define MARK                                                                                 \
+	(LEX_USER | LEX_BAREUSER | LEX_PASSWORD | LEX_URIPARAM | LEX_URIHEADER | LEX_VALUE | \
+	 LEX_WORD | LEX_OPAQUE)
 #define VISIBLE (LEX_VALUE | LEX_WORD | LEX_OPAQUE)
 #define DIGIT   (ALNUM | LEX_DIGIT | LEX_HEX)
 #define HEXA    (ALNUM | LEX_ALPHA | LEX_HEX)
@@ -40,10 +41,10 @@ const uint16_t lex_class[256] = {
 	[' '] = LEX_SPACE,
 	['!'] = MARK | LEX_TOKEN,
 	['"'] = LEX_WORD,
-	['#'] = VISIBLE | LEX_USER,
-	['$'] = VISIBLE | LEX_USER | LEX_PASSWORD | LEX_URIPARAM | LEX_URIHEADER,
+	['#'] = VISIBLE | LEX_USER | LEX_BAREUSER,
+	['$'] = VISIBLE | LEX_USER | LEX_BAREUSER | LEX_PASSWORD | LEX_URIPARAM | LEX_URIHEADER,
 	['%'] = VISIBLE | LEX_TOKEN,
-	['&'] = VISIBLE | LEX_USER | LEX_PASSWORD | LEX_URIPARAM | LEX_URIHEADER,
+	['&'] = VISIBLE | LEX_USER | LEX_BAREUSER | LEX_PASSWORD | LEX_URIPARAM | LEX_URIHEADER,
 	['\''] = MARK | LEX_TOKEN,
 	['('] = MARK,
 	[')'] = MARK,
@@ -53,12 +54,12 @@ const uint16_t lex_class[256] = {
 	[','] = LEX_USER | LEX_PASSWORD | LEX_OPAQUE,
 	['-'] = MARK | LEX_TOKEN | LEX_HOST | LEX_SCHEME,
 	['.'] = MARK | LEX_TOKEN | LEX_HOST | LEX_SCHEME,
-	['/'] = VISIBLE | LEX_USER | LEX_URIPARAM | LEX_URIHEADER,
+	['/'] = VISIBLE | LEX_USER | LEX_BAREUSER | LEX_URIPARAM | LEX_URIHEADER,
 	TEN('0', DIGIT),
 	[':'] = VISIBLE | LEX_URIPARAM | LEX_URIHEADER,
 	[';'] = LEX_USER | LEX_OPAQUE,
 	['<'] = LEX_WORD,
-	['='] = VISIBLE | LEX_USER | LEX_PASSWORD | LEX_URIHEADER,
+	['='] = VISIBLE | LEX_USER | LEX_BAREUSER | LEX_PASSWORD | LEX_URIHEADER,
 	['>'] = LEX_WORD,
 	['?'] = VISIBLE | LEX_USER | LEX_URIHEADER,
 	['@'] = VISIBLE,
@@ -86,24 +87,31 @@ const uint16_t lex_class[256] = {
 	SIXTEEN(0xf0, UTF8),
 };
 
-const char *lex_escaped(const char *p, const char *end, unsigned classes, bool *escaped)
+const char *lex_escaped_on(const char *p, const char *end, unsigned classes, bool *escaped,
+			   const struct lex_err *e)
 {
-	for (;;) {
-		p = lex_run(p, end, classes);
-		if (end - p < 3 || *p != '%' || !lex_is(p[1], LEX_HEX) || !lex_is(p[2], LEX_HEX))
-			return p;
+	while (end - p >= 3 && *p == '%' && lex_is(p[1], LEX_HEX) && lex_is(p[2], LEX_HEX)) {
 		*escaped = true;
-		p += 3;
+		p = lex_wide(p + 3, end, classes, e);
 	}
+	return p;
 }
 
-const char *lex_quoted(const char *p, const char *end)
+const char *lex_quoted(const char *p, const char *end, const struct lex_err *e)
 {
 	for (p++; p < end; p++) {
+		while (e->room >= p + SCAN_STEP && p < end) {
+			unsigned m = scan_mask_byte(p, '"') | scan_mask_byte(p, '\\');
+			p += m ? (unsigned)__builtin_ctz(m) : SCAN_STEP;
+			if (m)
+				break;
+		}
+		if (p >= end)
+			break;
 		if (*p == '"')
 			return p + 1;
 		if (*p == '\\' && ++p < end && (*p == '\r' || *p == '\n'))
-			return NULL;
+			break;
 	}
 	return NULL;
 }
@@ -129,67 +137,83 @@ static const char *ipv6_reference(const char *p, const char *end, enum lex_host 
 	return q + 1;
 }
 
-/* Four decimal bytes without superfluous zeros. */
-static bool ipv4(const char *p, const char *end)
+/* One decimal byte without superfluous zeros, made of digits. */
+static inline bool decimal_byte(const char *p, size_t n)
 {
-	for (int i = 0; i < 4; i++) {
-		unsigned v = 0;
-		const char *from = p;
-		while (p < end && p - from < 3 && lex_is(*p, LEX_DIGIT))
-			v = v * 10 + (unsigned)(*p++ - '0');
-		if (p == from || v > 255 || (*from == '0' && p - from > 1))
-			return false;
-		if (i < 3 && (p == end || *p++ != '.'))
-			return false;
-	}
-	return p == end;
+	if (n == 1)
+		return true;
+	if (n == 2)
+		return p[0] != '0';
+	return n == 3 &&
+	       (p[0] == '1' || (p[0] == '2' && (p[1] < '5' || (p[1] == '5' && p[2] <= '5'))));
 }
 
-const char *lex_hostname(const char *p, const char *end, enum lex_host *kind)
+/* What a host of `n` bytes, at most 16, is: `dots` and `digits` tell where these are. */
+static inline enum lex_host short_host(const char *p, size_t n, unsigned dots, unsigned digits)
 {
-	*kind = LEX_HOST_NONE;
+	unsigned all = (1u << n) - 1;
+
+	dots &= all;
+	if (n == 0 || (dots & (dots << 1 | 1)))
+		return LEX_HOST_NONE; /* an empty label */
+	unsigned label = dots ? 32u - (unsigned)__builtin_clz(dots) : 0;
+	if (label == n || !(digits >> label & 1)) /* a dot may end a name */
+		return LEX_HOST_NAME;
+	unsigned second = dots & (dots - 1), third = second & (second - 1);
+	if (((digits | dots) & all) != all || !third || (third & (third - 1)))
+		return LEX_HOST_NONE;
+	size_t a = (size_t)__builtin_ctz(dots), b = (size_t)__builtin_ctz(second),
+	       c = (size_t)__builtin_ctz(third);
+	return decimal_byte(p, a) && decimal_byte(p + a + 1, b - a - 1) &&
+			       decimal_byte(p + b + 1, c - b - 1) &&
+			       decimal_byte(p + c + 1, n - c - 1)
+		       ? LEX_HOST_V4
+		       : LEX_HOST_NONE;
+}
+
+/* A host of more than 16 bytes: a name, or nothing. */
+static enum lex_host long_host(const char *p, const char *q)
+{
+	const char *label = p;
+
+	for (const char *dot = p; (dot = memchr(dot, '.', (size_t)(q - dot))); label = ++dot)
+		if (dot == label)
+			return LEX_HOST_NONE; /* an empty label */
+	return label < q && lex_is(*label, LEX_DIGIT) ? LEX_HOST_NONE : LEX_HOST_NAME;
+}
+
+/* The host that no sixteen bytes can be read for, or that is longer, or a reference. */
+static const char *any_host(const char *p, const char *end, enum lex_host *kind,
+			    const struct lex_err *e)
+{
+	char copy[SCAN_STEP] = {0};
+
 	if (p < end && *p == '[')
 		return ipv6_reference(p, end, kind);
-	const char *label = p, *q = p;
-	for (; q < end && lex_is(*q, LEX_HOST); q++)
-		if (*q == '.') {
-			if (q == label)
-				return p; /* an empty label */
-			label = q + 1;
-		}
-	if (q == p)
-		return p;
-	if (label == q) { /* one dot may end a name */
-		*kind = LEX_HOST_NAME;
-		return q;
+	const char *q = lex_wide(p, end, LEX_HOST, e);
+	size_t n = (size_t)(q - p);
+	if (n <= SCAN_STEP) {
+		memcpy(copy, p, n);
+		*kind = short_host(copy, n, scan_mask_byte(copy, '.'), scan_mask_digit(copy));
+	} else {
+		*kind = long_host(p, q);
 	}
-	if (!lex_is(*label, LEX_DIGIT))
-		*kind = LEX_HOST_NAME;
-	else if (ipv4(p, q))
-		*kind = LEX_HOST_V4;
-	else
-		return p;
-	return q;
+	return *kind == LEX_HOST_NONE ? p : q;
 }
 
-const char *lex_port(const char *p, const char *end, bool lws, uint16_t *port)
+const char *lex_hostname(const char *p, const char *end, enum lex_host *kind,
+			 const struct lex_err *e)
 {
-	const char *q = lws ? lex_space(p, end) : p;
-	unsigned v = 0;
-
-	*port = 0;
-	if (q == end || *q != ':')
-		return p;
-	q++;
-	if (lws)
-		q = lex_space(q, end);
-	const char *from = q;
-	while (q < end && q - from < 5 && lex_is(*q, LEX_DIGIT))
-		v = v * 10 + (unsigned)(*q++ - '0');
-	if (q == from || v == 0 || v > 65535 || (q < end && lex_is(*q, LEX_DIGIT)))
-		return NULL;
-	*port = (uint16_t)v;
-	return q;
+	*kind = LEX_HOST_NONE;
+	if (e->room < p + SCAN_STEP)
+		return any_host(p, end, kind, e);
+	size_t n = (size_t)__builtin_ctz(~scan_mask_plain(p)), left = (size_t)(end - p);
+	if (n > left)
+		n = left;
+	if (n == 0 || n >= SCAN_STEP)
+		return any_host(p, end, kind, e);
+	*kind = short_host(p, n, scan_mask_byte(p, '.'), scan_mask_digit(p));
+	return *kind == LEX_HOST_NONE ? p : p + n;
 }
 
 bool lex_clean(struct sv text)

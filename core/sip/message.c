@@ -40,10 +40,16 @@ const char *sip_scan_value(enum sip_hid id, void *out, const char *p, const char
 	return lex_fail(e, p, SIP_FAULT_BAD);
 }
 
-bool sip_scan_first(enum sip_hid id, void *out, struct sv value, const char *base,
+/* All bytes of the message: offsets of faults count from here. */
+static struct sv whole(const struct sip_msg *msg)
+{
+	return sv_of(msg->buf, msg->len);
+}
+
+bool sip_scan_first(enum sip_hid id, void *out, struct sv value, struct sv text,
 		    struct sip_where *at)
 {
-	struct lex_err e = {0};
+	struct lex_err e = {.room = text.p + text.n};
 	const char *end = value.p + value.n;
 	const char *q = sip_scan_value(id, out, value.p, end, &e);
 
@@ -51,26 +57,30 @@ bool sip_scan_first(enum sip_hid id, void *out, struct sv value, const char *bas
 		return true;
 	if (q)
 		lex_fail(&e, q, SIP_FAULT_BAD);
-	*at = (struct sip_where){(uint32_t)(e.pos - base), e.fault, (uint8_t)id};
+	*at = (struct sip_where){(uint32_t)(e.pos - text.p), e.fault, (uint8_t)id};
 	return false;
 }
 
 const struct sip_uri *sip_request_uri(struct sip_msg *msg, struct sip_where *at)
 {
-	struct sip_where in;
+	struct lex_err e = {.room = msg->buf + msg->len};
 
 	if (msg->uri_known)
 		return &msg->uri;
-	if (msg->kind == SIP_KIND_REQUEST) {
-		if (sip_uri_parse(&msg->uri, sip_ruri_text(msg), &in) == 0) {
-			msg->uri_known = true;
-			return &msg->uri;
-		}
-		*at = in;
-		at->off += msg->ruri;
-	} else {
+	if (msg->kind != SIP_KIND_REQUEST) {
 		*at = (struct sip_where){0, SIP_FAULT_URI, SIP_H_OTHER};
+		return NULL;
 	}
+	const char *p = msg->buf + msg->ruri, *end = p + msg->ruri_n;
+	const char *q = sip_uri_scan(&msg->uri, p, end, &e);
+	if (q && q != end)
+		lex_fail(&e, q, SIP_FAULT_BAD);
+	msg->uri_known = e.fault == SIP_OK;
+	if (msg->uri_known)
+		return &msg->uri;
+	*at = (struct sip_where){(uint32_t)(e.pos - msg->buf), e.fault, SIP_H_OTHER};
+	if (e.fault == SIP_FAULT_BAD)
+		at->fault = SIP_FAULT_URI;
 	return NULL;
 }
 
@@ -86,14 +96,14 @@ const void *sip_typed(struct sip_msg *msg, enum sip_hid id, struct sip_where *at
 	if (line->typed)
 		return &msg->space[line->typed - 1];
 	void *out = &msg->space[msg->used];
-	if (!sip_scan_first(id, out, sip_line_value(msg, line), msg->buf, at))
+	if (!sip_scan_first(id, out, sip_line_value(msg, line), whole(msg), at))
 		return NULL;
 	line->typed = (uint16_t)(msg->used + 1);
 	msg->used = (uint16_t)(msg->used + sizes[sip_header(id)->shape]);
 	return out;
 }
 
-static bool message_line(struct sip_each *each, struct sv *value, const char **base)
+static bool message_line(struct sip_each *each, struct sv *value)
 {
 	const struct sip_msg *msg = each->source;
 
@@ -102,7 +112,7 @@ static bool message_line(struct sip_each *each, struct sv *value, const char **b
 	const struct sip_line *line = &msg->line[each->next];
 	each->next = line->next;
 	*value = sip_line_value(msg, line);
-	*base = msg->buf;
+	each->text = whole(msg);
 	return true;
 }
 
@@ -124,7 +134,7 @@ static bool next_value(struct sip_each *each)
 		each->p++; /* the comma */
 		return true;
 	}
-	if (!each->line(each, &value, &each->base))
+	if (!each->line(each, &value))
 		return false;
 	each->p = value.p;
 	each->end = value.p + value.n;
@@ -133,15 +143,14 @@ static bool next_value(struct sip_each *each)
 
 static bool each_value(struct sip_each *each, void *out)
 {
-	struct lex_err e = {0};
-
 	if (!next_value(each))
 		return false;
+	struct lex_err e = {.room = each->text.p + each->text.n};
 	const char *q = sip_scan_value(each->id, out, each->p, each->end, &e);
 	if (q && q < each->end && sip_header(each->id)->count != SIP_LIST)
 		q = lex_fail(&e, q, SIP_FAULT_BAD);
 	if (!q) {
-		each->at = (struct sip_where){(uint32_t)(e.pos - each->base), e.fault, each->id};
+		each->at = (struct sip_where){(uint32_t)(e.pos - each->text.p), e.fault, each->id};
 		return false;
 	}
 	each->p = q;

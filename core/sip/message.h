@@ -172,8 +172,8 @@ static inline struct sv sip_call_id(const struct sip_msg *msg)
  */
 struct sip_each {
 	const void *source; /* message or view, as `line` knows */
-	bool (*line)(struct sip_each *each, struct sv *value, const char **base);
-	const char *base;    /* offsets in `at` count from here */
+	bool (*line)(struct sip_each *each, struct sv *value); /* sets `text` too */
+	struct sv text;      /* what the values lie in; offsets in `at` count from its begin */
 	const char *p, *end; /* what is left of the current line, p NULL before the first */
 	struct sip_where at; /* fault SIP_OK as long as all is well */
 	uint16_t next;       /* the line after it */
@@ -201,10 +201,10 @@ const char *sip_scan_value(enum sip_hid id, void *out, const char *p, const char
 
 /* The same for the first value of a line; a header that is no list must hold no more than that.
  *
- * base       Where offsets in `at` count from.
+ * text       What the value lies in, readable as a whole; offsets in `at` count from its begin.
  * Returns    false, and `at` filled, on failure.
  */
-bool sip_scan_first(enum sip_hid id, void *out, struct sv value, const char *base,
+bool sip_scan_first(enum sip_hid id, void *out, struct sv value, struct sv text,
 		    struct sip_where *at);
 
 #endif

@@ -41,7 +41,7 @@ static const char *display(struct sip_nameaddr *na, const char *p, const char *e
 	const char *q = p;
 
 	if (*p == '"') {
-		q = lex_quoted(p, end);
+		q = lex_quoted(p, end, e);
 		if (!q)
 			return lex_fail(e, p, SIP_FAULT_BAD);
 		na->display = sv_span(p, q);
@@ -57,19 +57,6 @@ static const char *display(struct sip_nameaddr *na, const char *p, const char *e
 	return p; /* an addr-spec, or nothing that the URI parser will take */
 }
 
-/* addr-spec without brackets: ends where the value could go on. */
-static const char *bare(struct sip_nameaddr *na, const char *p, const char *end, struct lex_err *e)
-{
-	const char *stop = p;
-
-	while (stop < end && *stop != ';' && *stop != ',' && !lex_is(*stop, LEX_SPACE))
-		stop++;
-	const char *q = sip_uri_scan(&na->uri, p, stop, e);
-	if (!q)
-		return NULL;
-	return q == stop && !na->uri.headers.n ? q : lex_fail(e, q, SIP_FAULT_BAD);
-}
-
 static const char *address(struct sip_nameaddr *na, const char *p, const char *end,
 			   struct lex_err *e)
 {
@@ -79,7 +66,7 @@ static const char *address(struct sip_nameaddr *na, const char *p, const char *e
 			return NULL;
 	}
 	if (*p != '<')
-		return bare(na, p, end, e);
+		return sip_uri_scan_bare(&na->uri, p, end, e);
 	na->bracketed = true;
 	p = sip_uri_scan(&na->uri, p + 1, end, e);
 	if (!p)
@@ -90,7 +77,8 @@ static const char *address(struct sip_nameaddr *na, const char *p, const char *e
 const char *sip_nameaddr_scan(struct sip_nameaddr *na, const char *p, const char *end,
 			      struct lex_err *e)
 {
-	*na = (struct sip_nameaddr){0};
+	na->display = na->params = na->tag = na->text = (struct sv){0};
+	na->bracketed = na->star = false;
 	p = lex_space(p, end);
 	if (p == end)
 		return lex_fail(e, p, SIP_FAULT_BAD);
@@ -98,6 +86,7 @@ const char *sip_nameaddr_scan(struct sip_nameaddr *na, const char *p, const char
 	const char *q;
 	if (*p == '*' && (p + 1 == end || lex_is(p[1], LEX_SPACE) || p[1] == ',')) {
 		na->star = true;
+		na->uri = (struct sip_uri){0};
 		q = p + 1;
 		na->params = sv_of(q, 0);
 	} else {

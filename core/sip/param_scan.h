@@ -22,7 +22,7 @@ static inline const char *param_one(const char *p, const char *end, unsigned nam
 				    struct sip_param *out, struct lex_err *e)
 {
 	const char *name = lex_space(p, end);
-	const char *q = lex_run(name, end, name_class);
+	const char *q = lex_wide(name, end, name_class, e);
 
 	if (q == name)
 		return lex_fail(e, name, SIP_FAULT_BAD);
@@ -36,14 +36,14 @@ static inline const char *param_one(const char *p, const char *end, unsigned nam
 	}
 	const char *v = lex_space(eq + 1, end);
 	if (v < end && *v == '"') {
-		q = lex_quoted(v, end);
+		q = lex_quoted(v, end, e);
 		if (!q)
 			return lex_fail(e, v, SIP_FAULT_BAD);
 		out->value = sv_span(v + 1, q - 1);
 		out->quoted = true;
 		return q;
 	}
-	q = lex_run(v, end, LEX_VALUE);
+	q = lex_wide(v, end, LEX_VALUE, e);
 	out->value = sv_span(v, q);
 	return q;
 }

@@ -35,22 +35,24 @@ static bool blank(char c)
 
 /* ---- start line ---- */
 
-static bool is_version(struct sv v, const char *text)
+/* "SIP/2.0" in any case (§7.1), mostly in upper case. */
+static inline bool is_version(const char *p)
 {
-	return sv_ieq(v, sv_str(text));
+	return memcmp(p, "SIP/2.0", 7) == 0 || sv_ieq(sv_of(p, 7), SV("SIP/2.0"));
 }
 
 static void status_line(struct sip_msg *msg, const char *p, const char *end)
 {
 	msg->kind = SIP_KIND_RESPONSE;
-	if (end - p < 8 || p[7] != ' ' || !is_version(sv_of(p, 7), "SIP/2.0")) {
+	if (end - p < 8 || p[7] != ' ' || !is_version(p)) {
 		note(msg, p, SIP_FAULT_VERSION, SIP_H_OTHER);
 		return;
 	}
 	const char *code = p + 8;
-	uint32_t status;
-	if (end - code < 3 || sv_u32(sv_of(code, 3), 699, &status) != 0 || status < 100 ||
-	    (end - code > 3 && code[3] != ' ')) {
+	uint32_t status = 0;
+	for (int i = 0; i < 3 && code + i < end && lex_is(code[i], LEX_DIGIT); i++)
+		status = status * 10 + (uint32_t)(code[i] - '0');
+	if (status < 100 || status > 699 || (end - code > 3 && code[3] != ' ')) {
 		note(msg, code, SIP_FAULT_STATUS_LINE, SIP_H_OTHER);
 		return;
 	}
@@ -72,9 +74,9 @@ static int odd_request_line(struct sip_msg *msg, const char *p, const char *end)
 	while (word > p && !blank(word[-1]))
 		word--;
 	struct sv version = sv_span(word, stop);
-	if (word == p || version.n < 5 || !is_version(sv_of(version.p, 4), "SIP/"))
+	if (word == p || version.n < 5 || !sv_ieq(sv_of(version.p, 4), SV("SIP/")))
 		return fail(msg, p, SIP_FAULT_NOT_SIP, MG_EPARSE);
-	bool known = is_version(version, "SIP/2.0");
+	bool known = version.n == 7 && is_version(word);
 	note(msg, known ? p : word, known ? SIP_FAULT_REQUEST_LINE : SIP_FAULT_VERSION,
 	     SIP_H_OTHER);
 	struct sv uri = sv_trim(sv_span(p + msg->method_n, word));
@@ -83,7 +85,7 @@ static int odd_request_line(struct sip_msg *msg, const char *p, const char *end)
 	return 0;
 }
 
-static int request_line(struct sip_msg *msg, const char *p, const char *end)
+static int request_line(struct sip_msg *msg, const char *p, const char *end, bool tab)
 {
 	const char *q = lex_run(p, end, LEX_TOKEN);
 
@@ -94,13 +96,11 @@ static int request_line(struct sip_msg *msg, const char *p, const char *end)
 		return fail(msg, p, SIP_FAULT_NOT_SIP, MG_EPARSE);
 	if (q - p > SIP_IDENT_MAX)
 		note(msg, p, SIP_FAULT_TOO_LONG, SIP_H_OTHER);
-	if (end - q < 10 || q[0] != ' ' || end[-8] != ' ' ||
-	    !is_version(sv_of(end - 7, 7), "SIP/2.0"))
+	if (end - q < 10 || q[0] != ' ' || end[-8] != ' ' || !is_version(end - 7))
 		return odd_request_line(msg, p, end);
 	const char *uri = q + 1, *uri_end = end - 8;
-	for (q = uri; q < uri_end && !lex_is(*q, LEX_SPACE); q++)
-		;
-	if (q != uri_end)
+	if (scan_byte(uri, uri_end, ' ') != uri_end ||
+	    (tab && scan_byte(uri, uri_end, '\t') != uri_end))
 		return odd_request_line(msg, p, end);
 	msg->ruri = (uint16_t)(uri - msg->buf);
 	msg->ruri_n = (uint16_t)(uri_end - uri);
@@ -113,6 +113,7 @@ static int start_line(struct sip_msg *msg, const char *end)
 	const char *p = msg->buf;
 	const char *limit = end - p > SIP_START_LINE_MAX + 2 ? p + SIP_START_LINE_MAX + 2 : end;
 	const char *q = p;
+	bool tab = false;
 
 	if (!lex_is(*p, LEX_TOKEN))
 		return fail(msg, p, SIP_FAULT_NOT_SIP, MG_EPARSE);
@@ -127,14 +128,15 @@ static int start_line(struct sip_msg *msg, const char *end)
 			break;
 		if (*q != '\t')
 			return fail(msg, q, SIP_FAULT_NOT_SIP, MG_EPARSE);
+		tab = true;
 		q++;
 	}
 	msg->headers = (uint16_t)(q + 2 - p);
-	if (q - p > 4 && is_version(sv_of(p, 4), "SIP/")) {
+	if (q - p > 4 && p[3] == '/' && sv_ieq(sv_of(p, 3), SV("SIP"))) {
 		status_line(msg, p, q);
 		return 0;
 	}
-	return request_line(msg, p, q);
+	return request_line(msg, p, q, tab);
 }
 
 /* ---- header lines ---- */
@@ -146,8 +148,8 @@ static enum line_end at_crlf(const char *q, const char *end)
 	return blank(q[2]) ? LINE_FOLDS : LINE_ENDS;
 }
 
-/* Find the CRLF that ends the line whose value begins at `v`, minding quoted strings: only there, behind a
- * backslash, may a control byte stand (§25.1 quoted-pair). Notes what is wrong and goes on to the end of the line.
+/* Find the CRLF that ends the line at `p`, minding quoted strings: only there, behind a backslash, may a control byte
+ * stand (§25.1 quoted-pair). Notes what is wrong and goes on to the end of the line.
  *
  * Returns    the CR, NULL when the bytes do not reach to the end of the line.
  */
@@ -199,91 +201,95 @@ static inline const char *line_end(struct sip_msg *msg, const char *v, const cha
 	}
 }
 
-/* Find the colon of the line at `p` and set name and id. Returns where the value begins; where the name is none,
- * that is `p` itself. */
+/* Read the name of the line from `p` to its CR at `q`, of which `room` bytes may be read. Returns where the value
+ * begins; where there is no name, that is `p` itself. */
 static inline const char *header_name(struct sip_msg *msg, struct sip_line *line, const char *p,
-				      const char *end)
+				      const char *q, size_t room)
 {
-	unsigned m = end - p >= SCAN_STEP ? scan_mask_byte(p, ':') : 0;
-	const char *q = m ? p + __builtin_ctz(m) : p;
+	unsigned m = room >= SCAN_STEP ? scan_mask_byte(p, ':') : 0;
+	const char *colon = m ? p + __builtin_ctz(m) : q;
 
-	line->name = (uint16_t)(p - msg->buf);
-	if (m) {
-		line->id = (uint8_t)sip_header_find(sv_span(p, q), (size_t)(end - p));
+	if (colon < q) {
+		line->id = (uint8_t)sip_header_find(sv_span(p, colon), room);
 		if (line->id != SIP_H_OTHER) {
-			line->name_n = (uint16_t)(q - p);
-			return q + 1;
+			line->name_n = (uint16_t)(colon - p);
+			return colon + 1;
 		}
 	}
-	q = lex_run(p, end, LEX_TOKEN);
-	line->name_n = (uint16_t)(q - p);
-	line->id = (uint8_t)sip_header_find(sv_span(p, q), (size_t)(end - p));
-	while (q < end && blank(*q))
-		q++;
-	if (q < end && *q == ':' && line->name_n) {
+	const char *stop = lex_run(p, q, LEX_TOKEN);
+	line->name_n = (uint16_t)(stop - p);
+	line->id = (uint8_t)sip_header_find(sv_span(p, stop), room);
+	while (stop < q && blank(*stop))
+		stop++;
+	if (stop < q && *stop == ':' && line->name_n) {
 		if (line->name_n > SIP_HEADER_NAME_MAX)
 			note(msg, p, SIP_FAULT_TOO_LONG, SIP_H_OTHER);
-		return q + 1;
+		return stop + 1;
 	}
-	if (q < end)
-		note(msg, q, *q == '\r' ? SIP_FAULT_NO_COLON : SIP_FAULT_HEADER_NAME, SIP_H_OTHER);
+	note(msg, stop, stop == q ? SIP_FAULT_NO_COLON : SIP_FAULT_HEADER_NAME, SIP_H_OTHER);
 	line->name_n = 0;
 	line->id = SIP_H_OTHER;
 	return p;
 }
 
-static inline void link_line(struct sip_msg *msg, uint8_t i)
+static inline void link_line(struct sip_msg *msg, struct sip_line *line, unsigned i)
 {
-	uint8_t id = msg->line[i].id;
+	uint8_t id = line->id;
 
-	msg->line[i].next = SIP_NO_LINE;
-	msg->line[i].typed = 0;
+	line->next = SIP_NO_LINE;
+	line->typed = 0;
 	if (msg->first[id] == SIP_NO_LINE)
-		msg->first[id] = i;
+		msg->first[id] = (uint8_t)i;
 	else
-		msg->line[msg->last[id]].next = i;
-	msg->last[id] = i;
+		msg->line[msg->last[id]].next = (uint8_t)i;
+	msg->last[id] = (uint8_t)i;
+}
+
+/* Index the header line from `p` to its CR at `q`. */
+static inline void header_line(struct sip_msg *msg, const char *buf, const char *p, const char *q,
+			       const char *end, unsigned i)
+{
+	struct sip_line *line = &msg->line[i];
+	const char *v = header_name(msg, line, p, q, (size_t)(end - p)), *stop = q;
+
+	if (q - p > SIP_HEADER_LINE_MAX)
+		note(msg, p, SIP_FAULT_TOO_LONG, line->id);
+	v = lex_space(v, q);
+	while (stop > v && lex_is(stop[-1], LEX_SPACE))
+		stop--;
+	line->name = (uint16_t)(p - buf);
+	line->value = (uint16_t)(v - buf);
+	line->value_n = (uint16_t)(stop - v);
+	link_line(msg, line, i);
 }
 
 /* Index the header lines and find the blank line. Returns 0, MG_EPARTIAL, or what is final. */
 static int header_lines(struct sip_msg *msg, const char *end)
 {
-	const char *from = msg->buf + msg->headers, *p = from;
+	const char *buf = msg->buf, *p = buf + msg->headers;
+	const char *limit = end - p > SIP_HEADER_SECTION_MAX ? p + SIP_HEADER_SECTION_MAX : end;
+	int err = MG_EPARTIAL;
+	unsigned n = 0;
 
-	for (;;) {
-		msg->end = (uint16_t)(p - msg->buf);
-		if (p < end && *p == '\r') {
-			if (end - p < 2)
-				return MG_EPARTIAL;
-			if (p[1] == '\n') {
-				msg->body = msg->end + 2u;
-				return 0;
-			}
+	while (end - p >= 2) {
+		if (p[0] == '\r' && p[1] == '\n') {
+			msg->body = (uint32_t)(p + 2 - buf);
+			err = 0;
+			break;
 		}
-		if (p == end)
-			return MG_EPARTIAL;
-		if (msg->lines == SIP_HEADER_LINES_MAX)
-			return fail(msg, p, SIP_FAULT_TOO_MANY_HEADERS, MG_ELIMIT);
-		struct sip_line *line = &msg->line[msg->lines];
-		const char *v = header_name(msg, line, p, end);
-		while (v < end && blank(*v))
-			v++;
-		const char *q = line_end(msg, v, end);
-		if (q ? q + 2 - from > SIP_HEADER_SECTION_MAX : end - from > SIP_HEADER_SECTION_MAX)
-			return fail(msg, p, SIP_FAULT_SECTION_TOO_LONG, MG_ELIMIT);
-		if (!q)
-			return MG_EPARTIAL;
-		if (q - p > SIP_HEADER_LINE_MAX)
-			note(msg, p, SIP_FAULT_TOO_LONG, line->id);
-		v = lex_space(v, q);
-		const char *stop = q;
-		while (stop > v && lex_is(stop[-1], LEX_SPACE))
-			stop--;
-		line->value = (uint16_t)(v - msg->buf);
-		line->value_n = (uint16_t)(stop - v);
-		link_line(msg, msg->lines++);
+		const char *q = line_end(msg, p, end);
+		if (q ? q + 2 > limit : end > limit)
+			err = fail(msg, p, SIP_FAULT_SECTION_TOO_LONG, MG_ELIMIT);
+		else if (q && n == SIP_HEADER_LINES_MAX)
+			err = fail(msg, p, SIP_FAULT_TOO_MANY_HEADERS, MG_ELIMIT);
+		if (!q || err != MG_EPARTIAL)
+			break;
+		header_line(msg, buf, p, q, end, n++);
 		p = q + 2;
 	}
+	msg->lines = (uint8_t)n;
+	msg->end = (uint16_t)(p - buf);
+	return err;
 }
 
 static int index_message(struct sip_msg *msg, const char *end)

@@ -31,18 +31,40 @@ static inline unsigned scan_mask_control(const char *p)
 		_mm_or_si128(low, _mm_cmpeq_epi8(v, _mm_set1_epi8(0x7f))));
 }
 
-/* The first 16 bytes at `p`, ASCII letters in lower case, compared with `q` likewise; bit i set where equal. */
-static inline unsigned scan_mask_ieq(const char *p, const char *q)
+/* Where a byte lies in [first, last]: one addition moves the range to the upper end of the signed numbers. */
+static inline __m128i scan_range(__m128i v, char first, char last)
 {
-	__m128i a = _mm_loadu_si128((const __m128i *)(const void *)p);
-	__m128i b = _mm_loadu_si128((const __m128i *)(const void *)q);
-	__m128i bl = _mm_or_si128(b, _mm_set1_epi8(0x20));
-	/* only where q holds a letter may the two differ by the case bit */
-	__m128i letter = _mm_and_si128(_mm_cmpgt_epi8(bl, _mm_set1_epi8('a' - 1)),
-				       _mm_cmplt_epi8(bl, _mm_set1_epi8('z' + 1)));
-	__m128i diff =
-		_mm_andnot_si128(_mm_and_si128(letter, _mm_set1_epi8(0x20)), _mm_xor_si128(a, b));
-	return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(diff, _mm_setzero_si128()));
+	__m128i moved = _mm_add_epi8(v, _mm_set1_epi8((char)(127 - last)));
+	return _mm_cmpgt_epi8(moved, _mm_set1_epi8((char)(126 - (last - first))));
+}
+
+/* Bit i is set where p[i] is a digit; reads 16 bytes. */
+static inline unsigned scan_mask_digit(const char *p)
+{
+	__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+	return (unsigned)_mm_movemask_epi8(scan_range(v, '0', '9'));
+}
+
+/* Bit i is set where p[i] is a letter, a digit, "-", "." or "_"; reads 16 bytes. */
+static inline unsigned scan_mask_plain(const char *p)
+{
+	__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+	__m128i letter = scan_range(_mm_or_si128(v, _mm_set1_epi8(0x20)), 'a', 'z');
+	__m128i digit = scan_range(v, '0', '9');
+	__m128i point =
+		_mm_or_si128(scan_range(v, '-', '.'), _mm_cmpeq_epi8(v, _mm_set1_epi8('_')));
+	return (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(letter, digit), point));
+}
+
+/* Bit i is set where p[i] is name[i] in either case; `name` is letters in lower case and "-". Reads 16 bytes of both. */
+static inline unsigned scan_mask_name(const char *p, const char *name)
+{
+	__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+	__m128i n = _mm_loadu_si128((const __m128i *)(const void *)name);
+	__m128i same = _mm_cmpeq_epi8(_mm_or_si128(v, _mm_set1_epi8(0x20)), n);
+	/* CR with 0x20 set is "-" */
+	__m128i control = _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(0x1f)), v);
+	return (unsigned)_mm_movemask_epi8(_mm_andnot_si128(control, same));
 }
 
 #else
@@ -65,30 +87,48 @@ static inline unsigned scan_mask_control(const char *p)
 	return m;
 }
 
-static inline unsigned scan_mask_ieq(const char *p, const char *q)
+static inline unsigned scan_mask_digit(const char *p)
+{
+	unsigned m = 0;
+
+	for (unsigned i = 0; i < SCAN_STEP; i++)
+		m |= (unsigned)(p[i] >= '0' && p[i] <= '9') << i;
+	return m;
+}
+
+static inline unsigned scan_mask_plain(const char *p)
 {
 	unsigned m = 0;
 
 	for (unsigned i = 0; i < SCAN_STEP; i++) {
-		unsigned char a = (unsigned char)p[i], b = (unsigned char)q[i], l = b | 0x20;
-		unsigned char fold = l >= 'a' && l <= 'z' ? 0x20 : 0;
-		m |= (unsigned)(((a ^ b) & (unsigned char)~fold) == 0) << i;
+		unsigned char c = (unsigned char)p[i], low = c | 0x20;
+		bool plain = (low >= 'a' && low <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+			     c == '.' || c == '_';
+		m |= (unsigned)plain << i;
 	}
+	return m;
+}
+
+static inline unsigned scan_mask_name(const char *p, const char *name)
+{
+	unsigned m = 0;
+
+	for (unsigned i = 0; i < SCAN_STEP; i++)
+		m |= (unsigned)((unsigned char)p[i] >= 0x20 && (p[i] | 0x20) == name[i]) << i;
 	return m;
 }
 
 #endif
 
-/* The `n` bytes (at most 32) at `p` and `q` are equal but for the case of ASCII letters; both must have 32
- * readable bytes. */
-static inline bool scan_ieq(const char *p, const char *q, size_t n)
+/* The `n` bytes (at most 32) at `p` are `name` in either case; both must have 32 readable bytes. */
+static inline bool scan_name(const char *p, const char *name, size_t n)
 {
-	unsigned miss = ~scan_mask_ieq(p, q);
+	unsigned miss = ~scan_mask_name(p, name);
 
 	if (n <= SCAN_STEP)
 		return (miss & ((1u << n) - 1)) == 0;
-	return (miss & 0xffff) == 0 &&
-	       (~scan_mask_ieq(p + SCAN_STEP, q + SCAN_STEP) & ((1u << (n - SCAN_STEP)) - 1)) == 0;
+	return (miss & 0xffff) == 0 && (~scan_mask_name(p + SCAN_STEP, name + SCAN_STEP) &
+					((1u << (n - SCAN_STEP)) - 1)) == 0;
 }
 
 /* The first byte in [p, end) that is `c`, else end. */

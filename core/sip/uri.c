@@ -20,21 +20,31 @@ static const struct sv transports[] = {
 	[SIP_TRANSPORT_OTHER] = {"", 0},
 };
 
+/* Same name as the literal in lower case. */
+#define NAME_IS(name, lit) ((name).n == sizeof(lit) - 1 && param_is(name, lit))
+
 enum sip_transport sip_transport_find(struct sv name)
 {
-	for (unsigned t = SIP_TRANSPORT_UDP; t <= SIP_TRANSPORT_WSS; t++)
-		if (sv_ieq(name, transports[t]))
-			return t;
-	return SIP_TRANSPORT_OTHER;
+	switch (name.n) {
+	case 2: return param_is(name, "ws") ? SIP_TRANSPORT_WS : SIP_TRANSPORT_OTHER;
+	case 3:
+		return param_is(name, "udp")   ? SIP_TRANSPORT_UDP
+		       : param_is(name, "tcp") ? SIP_TRANSPORT_TCP
+		       : param_is(name, "tls") ? SIP_TRANSPORT_TLS
+		       : param_is(name, "wss") ? SIP_TRANSPORT_WSS
+					       : SIP_TRANSPORT_OTHER;
+	case 4: return param_is(name, "sctp") ? SIP_TRANSPORT_SCTP : SIP_TRANSPORT_OTHER;
+	case 8:
+		return sv_ieq(name, transports[SIP_TRANSPORT_TLS_SCTP]) ? SIP_TRANSPORT_TLS_SCTP
+									: SIP_TRANSPORT_OTHER;
+	default: return SIP_TRANSPORT_OTHER;
+	}
 }
 
 const char *sip_transport_name(enum sip_transport transport)
 {
 	return transports[transport].p;
 }
-
-/* Same name as the literal in lower case. */
-#define NAME_IS(name, lit) ((name).n == sizeof(lit) - 1 && param_is(name, lit))
 
 /* Remember the parameters that routing asks for; each may stand there once (§19.1.1). */
 static bool take_param(struct sip_uri *u, struct sv name, struct sv value, bool has_value)
@@ -84,14 +94,14 @@ static const char *params(struct sip_uri *u, const char *p, const char *end, str
 		if (++n > SIP_PARAMS_MAX)
 			return lex_fail(e, p, SIP_FAULT_TOO_MANY_PARAMS);
 		const char *name = p + 1;
-		p = lex_escaped(name, end, LEX_URIPARAM, &escaped);
+		p = lex_escaped(name, end, LEX_URIPARAM, &escaped, e);
 		struct sv nv = sv_span(name, p), vv = {p, 0};
 		if (!nv.n)
 			return lex_fail(e, name, SIP_FAULT_BAD);
 		bool has_value = p < end && *p == '=';
 		if (has_value) {
 			const char *v = p + 1;
-			p = lex_escaped(v, end, LEX_URIPARAM, &escaped);
+			p = lex_escaped(v, end, LEX_URIPARAM, &escaped, e);
 			vv = sv_span(v, p);
 		}
 		if (!take_param(u, nv, vv, has_value))
@@ -101,41 +111,54 @@ static const char *params(struct sip_uri *u, const char *p, const char *end, str
 	return p;
 }
 
-static const char *sip_part(struct sip_uri *u, const char *p, const char *end, struct lex_err *e)
+/* [ userinfo ] */
+static const char *user_part(struct sip_uri *u, const char *p, const char *end, unsigned user_class,
+			     struct lex_err *e)
 {
-	enum lex_host kind;
-	bool escaped = false;
-	const char *q = lex_escaped(p, end, LEX_USER, &escaped);
+	const char *q = lex_escaped(p, end, user_class, &u->escaped, e);
 
 	if (q < end && *q == '@') {
 		u->user = sv_span(p, q);
-		u->has_user = true;
 	} else if (q < end && *q == ':') {
-		const char *w = lex_escaped(q + 1, end, LEX_PASSWORD, &escaped);
-		if (w < end && *w == '@') {
-			u->user = sv_span(p, q);
-			u->password = sv_span(q + 1, w);
-			u->has_user = u->has_password = true;
-			q = w;
+		const char *w = lex_escaped(q + 1, end, LEX_PASSWORD, &u->escaped, e);
+		if (w == end || *w != '@') {
+			u->escaped = false;
+			return p;
 		}
+		u->user = sv_span(p, q);
+		u->password = sv_span(q + 1, w);
+		u->has_password = true;
+		q = w;
+	} else {
+		u->escaped = false;
+		return p;
 	}
-	if (u->has_user) {
-		if (!u->user.n)
-			return lex_fail(e, p, SIP_FAULT_BAD);
-		u->escaped = escaped;
-		p = q + 1;
-	}
-	q = lex_hostname(p, end, &kind);
+	u->has_user = true;
+	return u->user.n ? q + 1 : lex_fail(e, p, SIP_FAULT_BAD);
+}
+
+static const char *sip_part(struct sip_uri *u, const char *p, const char *end, bool bare,
+			    struct lex_err *e)
+{
+	enum lex_host kind;
+	bool escaped;
+
+	p = user_part(u, p, end, bare ? LEX_BAREUSER : LEX_USER, e);
+	if (!p)
+		return NULL;
+	const char *q = lex_hostname(p, end, &kind, e);
 	if (kind == LEX_HOST_NONE)
 		return lex_fail(e, p, SIP_FAULT_BAD);
 	u->host = sv_span(p, q);
 	u->host_kind = (uint8_t)kind;
 	if (q < end && *q == ':') {
-		p = lex_port(q, end, false, &u->port);
+		p = lex_port(q + 1, end, &u->port);
 		if (!p)
 			return lex_fail(e, q, SIP_FAULT_BAD);
 		q = p;
 	}
+	if (bare)
+		return q;
 	if (q < end && *q == ';') {
 		q = params(u, q, end, e);
 		if (!q)
@@ -143,7 +166,7 @@ static const char *sip_part(struct sip_uri *u, const char *p, const char *end, s
 	}
 	if (q < end && *q == '?') {
 		p = q + 1;
-		q = lex_escaped(p, end, LEX_URIHEADER, &escaped);
+		q = lex_escaped(p, end, LEX_URIHEADER, &escaped, e);
 		if (q == p)
 			return lex_fail(e, p, SIP_FAULT_BAD);
 		u->headers = sv_span(p, q);
@@ -151,8 +174,10 @@ static const char *sip_part(struct sip_uri *u, const char *p, const char *end, s
 	return q;
 }
 
-/* phonedigit-hex of RFC 3966 and its visual separators; a local number needs its phone-context. */
-static const char *tel_part(struct sip_uri *u, const char *p, const char *end, struct lex_err *e)
+/* phonedigit-hex of RFC 3966 and its visual separators. A local number should come with its phone-context; phones
+ * leave it out and are understood. */
+static const char *tel_part(struct sip_uri *u, const char *p, const char *end, bool bare,
+			    struct lex_err *e)
 {
 	const char *q = p;
 	bool global = q < end && *q == '+', digit = false;
@@ -169,12 +194,7 @@ static const char *tel_part(struct sip_uri *u, const char *p, const char *end, s
 	u->user = sv_span(p, q);
 	if (!digit)
 		return lex_fail(e, p, SIP_FAULT_BAD);
-	p = params(u, q, end, e);
-	if (!p)
-		return NULL;
-	if (!global && !sip_param_find(u->params, SV("phone-context"), NULL))
-		return lex_fail(e, q, SIP_FAULT_BAD);
-	return p;
+	return bare ? q : params(u, q, end, e);
 }
 
 static const char *scheme(struct sip_uri *u, const char *p, const char *end, struct lex_err *e)
@@ -201,32 +221,56 @@ static const char *scheme(struct sip_uri *u, const char *p, const char *end, str
 	return q + 1;
 }
 
-const char *sip_uri_scan(struct sip_uri *uri, const char *p, const char *end, struct lex_err *e)
+/* A URI whose scheme is none of ours. Bare, it ends where the header value can go on. */
+static const char *opaque_part(struct sip_uri *u, const char *p, const char *end, bool bare,
+			       struct lex_err *e)
 {
-	*uri = (struct sip_uri){.text = {p, 0}};
+	const char *q = p;
+
+	while (q < end && lex_is(*q, LEX_OPAQUE) && !(bare && (*q == ';' || *q == ',')))
+		q++;
+	u->user = sv_span(p, q);
+	return q > p ? q : lex_fail(e, p, SIP_FAULT_BAD);
+}
+
+/* Everything empty. Assigned by fields and in a small piece: told to clear it all at once, gcc starts a string
+ * instruction, which takes longer than the parse of the host. */
+static inline void clear(struct sip_uri *u)
+{
+	u->text = u->user = u->password = u->host = u->params = u->headers = u->maddr =
+		(struct sv){0};
+	memset(&u->port, 0, sizeof(*u) - offsetof(struct sip_uri, port));
+}
+
+static inline const char *scan(struct sip_uri *uri, const char *p, const char *end, bool bare,
+			       struct lex_err *e)
+{
+	clear(uri);
 	const char *q = scheme(uri, p, end, e);
 	if (!q)
 		return NULL;
 	switch ((enum sip_scheme)uri->scheme) {
 	case SIP_SCHEME_SIP:
-	case SIP_SCHEME_SIPS: q = sip_part(uri, q, end, e); break;
-	case SIP_SCHEME_TEL: q = tel_part(uri, q, end, e); break;
+	case SIP_SCHEME_SIPS: q = sip_part(uri, q, end, bare, e); break;
+	case SIP_SCHEME_TEL: q = tel_part(uri, q, end, bare, e); break;
 	case SIP_SCHEME_URN:
-	case SIP_SCHEME_OTHER: {
-		const char *from = q;
-		q = lex_run(q, end, LEX_OPAQUE);
-		uri->user = sv_span(from, q);
-		if (q == from)
-			return lex_fail(e, q, SIP_FAULT_BAD);
-		break;
-	}
+	case SIP_SCHEME_OTHER: q = opaque_part(uri, q, end, bare, e); break;
 	}
 	if (!q)
 		return NULL;
 	uri->text = sv_span(p, q);
-	if (uri->text.n > SIP_URI_MAX)
-		return lex_fail(e, p, SIP_FAULT_TOO_LONG);
-	return q;
+	return uri->text.n > SIP_URI_MAX ? lex_fail(e, p, SIP_FAULT_TOO_LONG) : q;
+}
+
+const char *sip_uri_scan(struct sip_uri *uri, const char *p, const char *end, struct lex_err *e)
+{
+	return scan(uri, p, end, false, e);
+}
+
+const char *sip_uri_scan_bare(struct sip_uri *uri, const char *p, const char *end,
+			      struct lex_err *e)
+{
+	return scan(uri, p, end, true, e);
 }
 
 int sip_uri_parse(struct sip_uri *uri, struct sv text, struct sip_where *at)
@@ -238,7 +282,7 @@ int sip_uri_parse(struct sip_uri *uri, struct sv text, struct sip_where *at)
 	if (q == end && text.n)
 		return 0;
 	if (q)
-		e = (struct lex_err){q, SIP_FAULT_BAD};
+		lex_fail(&e, q, SIP_FAULT_BAD);
 	at->off = (uint32_t)(e.pos - text.p);
 	at->hid = 0;
 	at->fault = e.fault == SIP_FAULT_BAD ? SIP_FAULT_URI : e.fault;

@@ -60,12 +60,16 @@ struct sip_uri {
  */
 MG_MUST_CHECK int sip_uri_parse(struct sip_uri *uri, struct sv text, struct sip_where *at);
 
-/* Parse a URI at the front of [p, end): what stands between "<" and ">", or behind no bracket.
+/* Parse a URI at the front of [p, end): what stands between "<" and ">", or, with _bare, behind no bracket, where
+ * neither parameters nor headers belong to it (RFC 3261 §20.10).
  *
- * e          Zeroed by the caller; filled on failure, its fault being SIP_FAULT_BAD when no other says more.
+ * e          Zeroed by the caller but for `room`; filled on failure, its fault being SIP_FAULT_BAD when no other says
+ *            more.
  * Returns    where the URI ends, NULL on failure.
  */
 const char *sip_uri_scan(struct sip_uri *uri, const char *p, const char *end, struct lex_err *e);
+const char *sip_uri_scan_bare(struct sip_uri *uri, const char *p, const char *end,
+			      struct lex_err *e);
 
 /* The transport of a name ("udp", any case); SIP_TRANSPORT_OTHER when unknown. */
 enum sip_transport sip_transport_find(struct sv name);

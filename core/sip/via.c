@@ -115,7 +115,7 @@ static const char *sent_protocol(struct sip_via *via, const char *p, const char 
 	if (!q)
 		return lex_fail(e, p, SIP_FAULT_BAD);
 	p = q;
-	q = lex_run(p, end, LEX_TOKEN);
+	q = lex_wide(p, end, LEX_TOKEN, e);
 	if (q == p)
 		return lex_fail(e, p, SIP_FAULT_BAD);
 	via->transport_name = sv_span(p, q);
@@ -123,9 +123,17 @@ static const char *sent_protocol(struct sip_via *via, const char *p, const char 
 	return q;
 }
 
+/* Everything empty, by fields and a small piece for the reason that uri.c gives. */
+static inline void clear(struct sip_via *via)
+{
+	via->text = via->transport_name = via->host = via->params = (struct sv){0};
+	via->branch = via->received = via->maddr = via->comp = (struct sv){0};
+	memset(&via->keep_s, 0, sizeof(*via) - offsetof(struct sip_via, keep_s));
+}
+
 const char *sip_via_scan(struct sip_via *via, const char *p, const char *end, struct lex_err *e)
 {
-	*via = (struct sip_via){0};
+	clear(via);
 	p = lex_space(p, end);
 	const char *from = p;
 	const char *q = sent_protocol(via, p, end, e);
@@ -135,15 +143,18 @@ const char *sip_via_scan(struct sip_via *via, const char *p, const char *end, st
 	if (p == q)
 		return lex_fail(e, p, SIP_FAULT_BAD);
 	enum lex_host kind;
-	q = lex_hostname(p, end, &kind);
+	q = lex_hostname(p, end, &kind, e);
 	if (kind == LEX_HOST_NONE)
 		return lex_fail(e, p, SIP_FAULT_BAD);
 	via->host = sv_span(p, q);
 	via->host_kind = (uint8_t)kind;
-	p = lex_port(q, end, true, &via->port);
-	if (!p)
-		return lex_fail(e, q, SIP_FAULT_BAD);
-	q = param_scan(p, end, take, via, &via->params, e);
+	p = lex_space(q, end);
+	if (p < end && *p == ':') { /* white space may stand around it */
+		q = lex_port(lex_space(p + 1, end), end, &via->port);
+		if (!q)
+			return lex_fail(e, p, SIP_FAULT_BAD);
+	}
+	q = param_scan(q, end, take, via, &via->params, e);
 	if (!q)
 		return NULL;
 	via->text = sv_span(from, q);
