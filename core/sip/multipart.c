@@ -143,6 +143,8 @@ static struct sv *field_of(struct sip_part *part, struct sv name)
 		{SV_INIT("Content-Encoding"), offsetof(struct sip_part, content_encoding)},
 	};
 
+	if (name.n < 10) /* Content-ID */
+		return NULL;
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
 		if (sv_ieq(name, fields[i].name))
 			return (struct sv *)(void *)((char *)part + fields[i].off);

@@ -88,7 +88,9 @@ static const struct {
 	/* headers */
 	{MIXED, SV_INIT("--b\r\ncontent-TYPE \t:\r\n\ta/b\r\n\r\nx\r\n--b--"), SV_INIT("[a/b|x]")},
 	{MIXED, SV_INIT("--b\r\nContent-Type:\r\n\r\nx\r\n--b--"), SV_INIT("[|x]")},
-	{MIXED, SV_INIT("--b\r\nX:1\r\nX:2\r\n 3\r\nc: n/o\r\n\r\nx\r\n--b--"), SV_INIT("[|x]")},
+	{MIXED,
+	 SV_INIT("--b\r\nX:1\r\nX:2\r\n 3\r\nContent-Language: en\r\nc: n/o\r\n\r\nx\r\n--b--"),
+	 SV_INIT("[|x]")},
 	{MIXED, SV_INIT("--b\r\nX: \x80\xff\t\r\n\r\nx\r\n--b--"), SV_INIT("[|x]")},
 	/* as many as there may be */
 	{MIXED,

@@ -80,7 +80,42 @@ static bool name_is(struct sv name, struct sv lower)
 	return component_eq(name, lower, FOLD);
 }
 
-static bool sip_value_eq(const struct sip_param *a, const struct sip_param *b)
+/* A parameter or header component of a URI, and a hash that equal ones share: lists are short, but who wrote them
+ * may have chosen names that differ in the last byte only. */
+struct item {
+	struct sv name, value;
+	uint32_t hash;
+};
+
+struct items {
+	struct item item[SIP_PARAMS_MAX];
+	unsigned n;
+};
+
+/* FNV-1a over characters, equal for components that are equal. */
+static uint32_t component_hash(uint32_t hash, struct sv v, unsigned how)
+{
+	const char *p = v.p, *end = v.n ? p + v.n : p;
+	int c;
+
+	while ((c = take(&p, end, how)) >= 0)
+		hash = (hash ^ (uint32_t)c) * 16777619u;
+	return hash;
+}
+
+/* ---- parameters ---- */
+
+static void params_split(struct items *list, struct sv params)
+{
+	struct sip_param p;
+
+	list->n = 0;
+	while (params.n && list->n < SIP_PARAMS_MAX && sip_param_next(&params, &p))
+		list->item[list->n++] =
+			(struct item){p.name, p.value, component_hash(0, p.name, FOLD)};
+}
+
+static bool sip_value_eq(const struct item *a, const struct item *b)
 {
 	if (component_eq(a->value, b->value, FOLD))
 		return true;
@@ -88,7 +123,7 @@ static bool sip_value_eq(const struct sip_param *a, const struct sip_param *b)
 }
 
 /* RFC 3966 §4: a phone-context is a domain name or a global number, an extension is digits. */
-static bool tel_value_eq(const struct sip_param *a, const struct sip_param *b)
+static bool tel_value_eq(const struct item *a, const struct item *b)
 {
 	bool number = name_is(a->name, SV("ext")) ||
 		      (name_is(a->name, SV("phone-context")) && sv_starts(a->value, SV("+")) &&
@@ -118,38 +153,49 @@ static bool tel_must(struct sv name)
 /* How the parameters of a scheme are compared. */
 struct rule {
 	bool (*must)(struct sv name);
-	bool (*value_eq)(const struct sip_param *a, const struct sip_param *b);
+	bool (*value_eq)(const struct item *a, const struct item *b);
 };
 
 static const struct rule sip_rule = {sip_must, sip_value_eq};
 static const struct rule tel_rule = {tel_must, tel_value_eq};
 
-/* Nothing in `a` speaks against `b`. */
-static bool params_match(struct sv a, struct sv b, const struct rule *rule)
+/* Whether `p` speaks against a URI with the parameters `b`. */
+static bool param_matches(const struct item *p, const struct items *b, const struct rule *rule)
 {
-	struct sip_param p, q;
+	bool there = false;
 
-	while (a.n && sip_param_next(&a, &p)) {
-		struct sv rest = b;
-		bool there = false, match = false;
-		while (!match && rest.n && sip_param_next(&rest, &q))
-			if (component_eq(p.name, q.name, FOLD)) {
-				there = true;
-				match = rule->value_eq(&p, &q);
-			}
-		if (there ? !match : rule->must(p.name))
-			return false;
+	for (unsigned i = 0; i < b->n; i++) {
+		const struct item *q = &b->item[i];
+		if (p->hash != q->hash || !component_eq(p->name, q->name, FOLD))
+			continue;
+		if (rule->value_eq(p, q))
+			return true;
+		there = true;
 	}
+	return !there && !rule->must(p->name);
+}
+
+static bool params_match(const struct items *a, const struct items *b, const struct rule *rule)
+{
+	for (unsigned i = 0; i < a->n; i++)
+		if (!param_matches(&a->item[i], b, rule))
+			return false;
 	return true;
 }
 
 static bool params_eq(struct sv a, struct sv b, const struct rule *rule)
 {
-	return params_match(a, b, rule) && params_match(b, a, rule);
+	struct items p, q;
+
+	params_split(&p, a);
+	params_split(&q, b);
+	return params_match(&p, &q, rule) && params_match(&q, &p, rule);
 }
 
+/* ---- headers ---- */
+
 /* Take the first "hname=hvalue" off the headers of a URI. */
-static bool header_next(struct sv *rest, struct sv *name, struct sv *value)
+static bool header_next(struct sv *rest, struct item *out)
 {
 	if (!rest->n)
 		return false;
@@ -157,49 +203,54 @@ static bool header_next(struct sv *rest, struct sv *name, struct sv *value)
 	struct sv one = sv_of(rest->p, n);
 	*rest = n < rest->n ? sv_of(rest->p + n + 1, rest->n - n - 1) : sv_of(rest->p + n, 0);
 	n = sv_find(one, '=');
-	*name = sv_of(one.p, n);
-	*value = n < one.n ? sv_of(one.p + n + 1, one.n - n - 1) : sv_of(one.p + n, 0);
+	out->name = sv_of(one.p, n);
+	out->value = n < one.n ? sv_of(one.p + n + 1, one.n - n - 1) : sv_of(one.p + n, 0);
 	return true;
 }
 
-static bool header_in(struct sv name, struct sv value, struct sv headers)
+static bool header_eq(const struct item *a, const struct item *b)
 {
-	struct sv n, v;
+	return component_eq(a->name, b->name, FOLD) && component_eq(a->value, b->value, 0);
+}
 
-	while (header_next(&headers, &n, &v))
-		if (component_eq(name, n, FOLD) && component_eq(value, v, 0))
+/* Returns false when there are more than fit. */
+static bool headers_split(struct items *list, struct sv headers)
+{
+	struct item h;
+
+	for (list->n = 0; header_next(&headers, &h); list->n++) {
+		if (list->n == SIP_PARAMS_MAX)
+			return false;
+		h.hash = component_hash(component_hash(0, h.name, FOLD), h.value, 0);
+		list->item[list->n] = h;
+	}
+	return true;
+}
+
+static bool header_in(const struct item *h, const struct items *list)
+{
+	for (unsigned i = 0; i < list->n; i++)
+		if (h->hash == list->item[i].hash && header_eq(h, &list->item[i]))
 			return true;
 	return false;
 }
 
-static size_t headers_count(struct sv headers)
+static bool headers_within(const struct items *a, const struct items *b)
 {
-	struct sv n, v;
-	size_t count = 0;
-
-	while (header_next(&headers, &n, &v))
-		count++;
-	return count;
-}
-
-static bool headers_within(struct sv a, struct sv b)
-{
-	struct sv name, value;
-
-	while (header_next(&a, &name, &value))
-		if (!header_in(name, value, b))
+	for (unsigned i = 0; i < a->n; i++)
+		if (!header_in(&a->item[i], b))
 			return false;
 	return true;
 }
 
 static bool headers_same_order(struct sv a, struct sv b)
 {
-	struct sv n, v, m, w;
+	struct item h, i;
 
 	while (a.n && b.n) {
-		header_next(&a, &n, &v);
-		header_next(&b, &m, &w);
-		if (!component_eq(n, m, FOLD) || !component_eq(v, w, 0))
+		header_next(&a, &h);
+		header_next(&b, &i);
+		if (!header_eq(&h, &i))
 			return false;
 	}
 	return !a.n && !b.n;
@@ -208,11 +259,12 @@ static bool headers_same_order(struct sv a, struct sv b)
 /* In any order; above SIP_PARAMS_MAX of them in the same order only, so that time stays linear. */
 static bool headers_eq(struct sv a, struct sv b)
 {
+	struct items p, q;
+
 	if (headers_same_order(a, b))
 		return true;
-	size_t n = headers_count(a);
-	return n <= SIP_PARAMS_MAX && n == headers_count(b) && headers_within(a, b) &&
-	       headers_within(b, a);
+	return headers_split(&p, a) && headers_split(&q, b) && p.n == q.n &&
+	       headers_within(&p, &q) && headers_within(&q, &p);
 }
 
 bool sip_uri_equal(const struct sip_uri *a, const struct sip_uri *b)
