@@ -14,9 +14,9 @@
 #include "sip/scan.h"
 
 /* alphanum and mark are in all of these */
-#define ALNUM                                                                            \
-	(LEX_TOKEN | LEX_HOST | LEX_USER | LEX_PASSWORD | LEX_URIPARAM | LEX_URIHEADER | \
-	 LEX_VALUE | LEX_WORD | LEX_SCHEME | LEX_OPAQUE)
+#define ALNUM                                                                           \
+	(LEX_TOKEN | LEX_HOST | LEX_USER | LEX_BAREUSER | LEX_PASSWORD | LEX_URIPARAM | \
+	 LEX_URIHEADER | LEX_VALUE | LEX_WORD | LEX_SCHEME | LEX_OPAQUE)
 #define MARK                                                                                 \
 	(LEX_USER | LEX_BAREUSER | LEX_PASSWORD | LEX_URIPARAM | LEX_URIHEADER | LEX_VALUE | \
 	 LEX_WORD | LEX_OPAQUE)
@@ -49,8 +49,8 @@ const uint16_t lex_class[256] = {
 	['('] = MARK,
 	[')'] = MARK,
 	['*'] = MARK | LEX_TOKEN,
-	['+'] = VISIBLE | LEX_TOKEN | LEX_USER | LEX_PASSWORD | LEX_URIPARAM | LEX_URIHEADER |
-		LEX_SCHEME,
+	['+'] = VISIBLE | LEX_TOKEN | LEX_USER | LEX_BAREUSER | LEX_PASSWORD | LEX_URIPARAM |
+		LEX_URIHEADER | LEX_SCHEME,
 	[','] = LEX_USER | LEX_PASSWORD | LEX_OPAQUE,
 	['-'] = MARK | LEX_TOKEN | LEX_HOST | LEX_SCHEME,
 	['.'] = MARK | LEX_TOKEN | LEX_HOST | LEX_SCHEME,
@@ -122,12 +122,15 @@ static const char *ipv6_reference(const char *p, const char *end, enum lex_host 
 	struct in6_addr a;
 	const char *q = p + 1;
 	size_t n = 0;
+	bool third = false;
 
 	for (; q < end && *q != ']'; q++) {
 		if (n == sizeof(text) - 1 || !(lex_is(*q, LEX_HEX) || *q == ':' || *q == '.'))
 			return p;
-		if (n >= 2 && *q == ':' && text[n - 1] == ':' && text[n - 2] == ':')
-			continue; /* ":::" is read as "::" */
+		if (!third && n >= 2 && *q == ':' && text[n - 1] == ':' && text[n - 2] == ':') {
+			third = true; /* ":::" is read as "::" */
+			continue;
+		}
 		text[n++] = *q;
 	}
 	text[n] = 0;
@@ -155,9 +158,10 @@ static inline enum lex_host short_host(const char *p, size_t n, unsigned dots, u
 
 	dots &= all;
 	if (n == 0 || (dots & (dots << 1 | 1)))
-		return LEX_HOST_NONE; /* an empty label */
-	unsigned label = dots ? 32u - (unsigned)__builtin_clz(dots) : 0;
-	if (label == n || !(digits >> label & 1)) /* a dot may end a name */
+		return LEX_HOST_NONE;     /* an empty label */
+	unsigned inner = dots & all >> 1; /* a dot may end a name, not an address */
+	unsigned label = inner ? 32u - (unsigned)__builtin_clz(inner) : 0;
+	if (!(digits >> label & 1))
 		return LEX_HOST_NAME;
 	unsigned second = dots & (dots - 1), third = second & (second - 1);
 	if (((digits | dots) & all) != all || !third || (third & (third - 1)))
@@ -174,12 +178,16 @@ static inline enum lex_host short_host(const char *p, size_t n, unsigned dots, u
 /* A host of more than 16 bytes: a name, or nothing. */
 static enum lex_host long_host(const char *p, const char *q)
 {
-	const char *label = p;
+	const char *label = p, *last = p;
 
-	for (const char *dot = p; (dot = memchr(dot, '.', (size_t)(q - dot))); label = ++dot)
+	for (const char *dot = p; (dot = memchr(dot, '.', (size_t)(q - dot))); label = ++dot) {
 		if (dot == label)
 			return LEX_HOST_NONE; /* an empty label */
-	return label < q && lex_is(*label, LEX_DIGIT) ? LEX_HOST_NONE : LEX_HOST_NAME;
+		last = label;
+	}
+	if (label < q) /* a dot may end a name */
+		last = label;
+	return lex_is(*last, LEX_DIGIT) ? LEX_HOST_NONE : LEX_HOST_NAME;
 }
 
 /* The host that no sixteen bytes can be read for, or that is longer, or a reference. */
