@@ -14,9 +14,11 @@
 /* A CRLF that white space follows goes on as the same line (§7.3.1); the last line needs the byte behind it. */
 enum line_end { LINE_OPEN, LINE_ENDS, LINE_FOLDS };
 
+/* The first fault is kept, but for one that leaves the next boundary of a stream unknown: that must not hide behind one
+ * after which the stream goes on. */
 static void note(struct sip_msg *msg, const char *pos, enum sip_fault fault, enum sip_hid hid)
 {
-	if (msg->fault.fault)
+	if (msg->fault.fault && (sip_fault_framing(msg->fault.fault) || !sip_fault_framing(fault)))
 		return;
 	msg->fault = (struct sip_where){(uint32_t)(pos - msg->buf), (uint8_t)fault, (uint8_t)hid};
 }
