@@ -130,13 +130,16 @@ const char *sip_token_scan(struct sip_token *t, const char *p, const char *end, 
 	p = lex_space(q, end);
 	if (from + slash == q && p < end && *p == '/') { /* type LWS "/" LWS subtype */
 		slash = (size_t)(p - from);
-		q = p + 1;
-	}
-	if (from + slash + 1 == q) {
-		p = lex_space(q, end);
+		p = lex_space(p + 1, end);
 		q = lex_run(p, end, LEX_WORD);
 		if (q == p)
 			return lex_fail(e, p, SIP_FAULT_BAD);
+	} else if (from + slash + 1 == q) { /* type "/" LWS subtype, or a Call-ID that ends so */
+		const char *sub = lex_run(p, end, LEX_WORD);
+		if (sub > p)
+			q = sub;
+		else
+			slash++;
 	}
 	t->value = t->type = sv_span(from, q);
 	t->subtype = sv_of(q, 0);
