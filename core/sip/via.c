@@ -17,10 +17,11 @@ bool sip_via_has_cookie(const struct sip_via *via)
 	       sv_ieq(sv_of(via->branch.p, sizeof(SIP_BRANCH_COOKIE) - 1), SV(SIP_BRANCH_COOKIE));
 }
 
-/* A text parameter that may stand there once and must say something. */
+/* A text parameter that may stand there once and must say something; none of them may be quoted, and those who read the
+ * quotes as part of the value would see another. */
 static bool once(struct sv *slot, const struct sip_param *param)
 {
-	if (slot->n || !param->value.n)
+	if (slot->n || !param->value.n || param->quoted)
 		return false;
 	*slot = param->value;
 	return true;
