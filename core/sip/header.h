@@ -15,7 +15,8 @@
 enum sip_shape {
 	SIP_SHAPE_TEXT,   /* words or free text, no list */
 	SIP_SHAPE_NUMBER, /* delta-seconds or count, optional comment and parameters */
-	SIP_SHAPE_CSEQ,   /* number and method; RAck has one number more in front */
+	SIP_SHAPE_CSEQ,   /* number and method */
+	SIP_SHAPE_RACK,   /* number, number and method */
 	SIP_SHAPE_ADDR,   /* name-addr or addr-spec, with parameters */
 	SIP_SHAPE_TOKEN,  /* token, type/subtype or word, with parameters */
 	SIP_SHAPE_VIA,
@@ -80,7 +81,7 @@ enum {
 	X(P_ASSOCIATED_URI,    "P-Associated-URI",          0,   ADDR,   LIST)     \
 	X(P_CALLED_PARTY_ID,   "P-Called-Party-ID",         0,   ADDR,   ONE)      \
 	X(P_PREFERRED_IDENTITY, "P-Preferred-Identity",     0,   ADDR,   LIST)     \
-	X(RACK,                "RAck",                      0,   CSEQ,   ONE)      \
+	X(RACK,                "RAck",                      0,   RACK,   ONE)      \
 	X(REASON,              "Reason",                    0,   TOKEN,  LIST)     \
 	X(RECORD_ROUTE,        "Record-Route",              0,   ADDR,   LIST)     \
 	X(RECV_INFO,           "Recv-Info",                 0,   TOKEN,  LIST)     \

@@ -81,7 +81,7 @@ static inline const char *lex_wide(const char *p, const char *end, unsigned clas
 /* Past white space and folds. */
 static inline const char *lex_space(const char *p, const char *end)
 {
-	while (p < end && lex_is(*p, LEX_SPACE))
+	while (p < end && (unsigned char)*p <= ' ' && lex_is(*p, LEX_SPACE))
 		p++;
 	return p;
 }
@@ -127,16 +127,13 @@ const char *lex_hostname(const char *p, const char *end, enum lex_host *kind,
 /* Read a port: 1 to 5 digits, 1 to 65535. Returns where it ends, NULL when there is none such. */
 static inline const char *lex_port(const char *p, const char *end, uint16_t *port)
 {
-	const char *from = p;
+	const char *stop = end - p > 5 ? p + 5 : end;
 	unsigned v = 0, d;
 
-	for (; p < end && (d = (unsigned)(unsigned char)*p - '0') <= 9; p++) {
+	for (; p < stop && (d = (unsigned)(unsigned char)*p - '0') <= 9; p++)
 		v = v * 10 + d;
-		if (v > 65535)
-			return NULL;
-	}
 	*port = (uint16_t)v;
-	return v && p - from <= 5 ? p : NULL;
+	return v - 1 < 65535 && (p == end || !lex_is(*p, LEX_DIGIT)) ? p : NULL;
 }
 
 /* 1*token-char. */

@@ -4,15 +4,38 @@
  */
 #include "sip/message.h"
 
-/* The remembered first value of a line lies at typed - 1 in `space`. */
-static const size_t sizes[] = {
-	[SIP_SHAPE_TEXT] = 0,
-	[SIP_SHAPE_NUMBER] = sizeof(struct sip_number),
-	[SIP_SHAPE_CSEQ] = sizeof(struct sip_cseq),
-	[SIP_SHAPE_ADDR] = sizeof(struct sip_nameaddr),
-	[SIP_SHAPE_TOKEN] = sizeof(struct sip_token),
-	[SIP_SHAPE_VIA] = sizeof(struct sip_via),
-	[SIP_SHAPE_DIGEST] = 0,
+static const char *no_value(void *out, const char *p, const char *end, struct lex_err *e)
+{
+	(void)out;
+	(void)end;
+	return lex_fail(e, p, SIP_FAULT_BAD);
+}
+
+/* Every scanner takes its own type; these take any, for the table. */
+#define SCANNER(name)                                                                              \
+	static const char *name(void *out, const char *p, const char *end, struct lex_err *e)      \
+	{                                                                                          \
+		return sip_##name##_scan(out, p, end, e);                                          \
+	}
+SCANNER(number)
+SCANNER(cseq)
+SCANNER(rack)
+SCANNER(nameaddr)
+SCANNER(token)
+SCANNER(via)
+
+static const struct {
+	const char *(*scan)(void *out, const char *p, const char *end, struct lex_err *e);
+	size_t size; /* of the value */
+} shapes[] = {
+	[SIP_SHAPE_TEXT] = {no_value, 0},
+	[SIP_SHAPE_NUMBER] = {number, sizeof(struct sip_number)},
+	[SIP_SHAPE_CSEQ] = {cseq, sizeof(struct sip_cseq)},
+	[SIP_SHAPE_RACK] = {rack, sizeof(struct sip_cseq)},
+	[SIP_SHAPE_ADDR] = {nameaddr, sizeof(struct sip_nameaddr)},
+	[SIP_SHAPE_TOKEN] = {token, sizeof(struct sip_token)},
+	[SIP_SHAPE_VIA] = {via, sizeof(struct sip_via)},
+	[SIP_SHAPE_DIGEST] = {no_value, 0},
 };
 _Static_assert(sizeof(struct sip_nameaddr) <= SIP_VALUE_MAX &&
 		       sizeof(struct sip_via) <= SIP_VALUE_MAX,
@@ -26,18 +49,7 @@ _Static_assert(sizeof(struct sip_via) % 8 == 0 && sizeof(struct sip_nameaddr) % 
 const char *sip_scan_value(enum sip_hid id, void *out, const char *p, const char *end,
 			   struct lex_err *e)
 {
-	switch ((enum sip_shape)sip_header(id)->shape) {
-	case SIP_SHAPE_NUMBER: return sip_number_scan(out, p, end, e);
-	case SIP_SHAPE_CSEQ:
-		return id == SIP_H_RACK ? sip_rack_scan(out, p, end, e)
-					: sip_cseq_scan(out, p, end, e);
-	case SIP_SHAPE_ADDR: return sip_nameaddr_scan(out, p, end, e);
-	case SIP_SHAPE_TOKEN: return sip_token_scan(out, p, end, e);
-	case SIP_SHAPE_VIA: return sip_via_scan(out, p, end, e);
-	case SIP_SHAPE_TEXT:
-	case SIP_SHAPE_DIGEST: break;
-	}
-	return lex_fail(e, p, SIP_FAULT_BAD);
+	return shapes[sip_header(id)->shape].scan(out, p, end, e);
 }
 
 /* All bytes of the message: offsets of faults count from here. */
@@ -99,7 +111,7 @@ const void *sip_typed(struct sip_msg *msg, enum sip_hid id, struct sip_where *at
 	if (!sip_scan_first(id, out, sip_line_value(msg, line), whole(msg), at))
 		return NULL;
 	line->typed = (uint16_t)(msg->used + 1);
-	msg->used = (uint16_t)(msg->used + sizes[sip_header(id)->shape]);
+	msg->used = (uint16_t)(msg->used + shapes[sip_header(id)->shape].size);
 	return out;
 }
 

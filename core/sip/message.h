@@ -42,6 +42,7 @@ struct sip_line {
 #define SIP_SPACE_DIGEST                                 0
 #define SIP_SPACE_NUMBER                                 sizeof(struct sip_number)
 #define SIP_SPACE_CSEQ                                   sizeof(struct sip_cseq)
+#define SIP_SPACE_RACK	 sizeof(struct sip_cseq)
 #define SIP_SPACE_ADDR                                   sizeof(struct sip_nameaddr)
 #define SIP_SPACE_TOKEN                                  sizeof(struct sip_token)
 #define SIP_SPACE_VIA                                    sizeof(struct sip_via)

@@ -22,7 +22,7 @@ static inline const char *param_one(const char *p, const char *end, unsigned nam
 				    struct sip_param *out, struct lex_err *e)
 {
 	const char *name = lex_space(p, end);
-	const char *q = lex_wide(name, end, name_class, e);
+	const char *q = lex_run(name, end, name_class);
 
 	if (q == name)
 		return lex_fail(e, name, SIP_FAULT_BAD);

@@ -9,6 +9,7 @@
  */
 #include "sip/parse.h"
 
+#include "sip/header_find.h"
 #include "sip/scan.h"
 
 /* A CRLF that white space follows goes on as the same line (§7.3.1); the last line needs the byte behind it. */
@@ -203,24 +204,15 @@ static inline const char *line_end(struct sip_msg *msg, const char *v, const cha
 	}
 }
 
-/* Read the name of the line from `p` to its CR at `q`, of which `room` bytes may be read. Returns where the value
+/* The name of a line that does not begin with the name of a header in the table and a colon. Returns where the value
  * begins; where there is no name, that is `p` itself. */
-static inline const char *header_name(struct sip_msg *msg, struct sip_line *line, const char *p,
-				      const char *q, size_t room)
+static __attribute__((noinline)) const char *other_name(struct sip_msg *msg, struct sip_line *line, const char *p,
+							const char *q)
 {
-	unsigned m = room >= SCAN_STEP ? scan_mask_byte(p, ':') : 0;
-	const char *colon = m ? p + __builtin_ctz(m) : q;
-
-	if (colon < q) {
-		line->id = (uint8_t)sip_header_find(sv_span(p, colon), room);
-		if (line->id != SIP_H_OTHER) {
-			line->name_n = (uint16_t)(colon - p);
-			return colon + 1;
-		}
-	}
 	const char *stop = lex_run(p, q, LEX_TOKEN);
+
 	line->name_n = (uint16_t)(stop - p);
-	line->id = (uint8_t)sip_header_find(sv_span(p, stop), room);
+	line->id = (uint8_t)sip_header_find(sv_span(p, stop), line->name_n);
 	while (stop < q && blank(*stop))
 		stop++;
 	if (stop < q && *stop == ':' && line->name_n) {
@@ -232,6 +224,20 @@ static inline const char *header_name(struct sip_msg *msg, struct sip_line *line
 	line->name_n = 0;
 	line->id = SIP_H_OTHER;
 	return p;
+}
+
+/* Read the name of the line from `p` to its CR at `q`, of which `room` bytes may be read. Returns as other_name. */
+static inline const char *header_name(struct sip_msg *msg, struct sip_line *line, const char *p, const char *q,
+				      size_t room)
+{
+	unsigned m = room >= SCAN_STEP ? scan_mask_byte(p, ':') : 0;
+	size_t n = m ? (unsigned)__builtin_ctz(m) : 0;
+
+	if (p + n >= q)
+		return other_name(msg, line, p, q);
+	line->id = (uint8_t)header_find(p, n, room);
+	line->name_n = (uint16_t)n;
+	return line->id != SIP_H_OTHER ? p + n + 1 : other_name(msg, line, p, q);
 }
 
 static inline void link_line(struct sip_msg *msg, struct sip_line *line, unsigned i)

@@ -116,7 +116,7 @@ static const char *sent_protocol(struct sip_via *via, const char *p, const char 
 	if (!q)
 		return lex_fail(e, p, SIP_FAULT_BAD);
 	p = q;
-	q = lex_wide(p, end, LEX_TOKEN, e);
+	q = lex_run(p, end, LEX_TOKEN);
 	if (q == p)
 		return lex_fail(e, p, SIP_FAULT_BAD);
 	via->transport_name = sv_span(p, q);

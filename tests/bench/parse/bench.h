@@ -106,19 +106,15 @@ static inline uint64_t sum_load4(const char *p)
 static inline void sum_text(struct typed_sum *sum, unsigned field, unsigned nth, const char *p,
 			    size_t n)
 {
-	uint64_t seed = (field + 64 * (uint64_t)nth + 1) * 0x9e3779b97f4a7c15u + n;
+	uint64_t seed = (field + 64 * (uint64_t)nth + 65536 * (uint64_t)n) * 0x9e3779b97f4a7c15u;
 	uint64_t a = 0, b = 0;
 
 	show_text(field, nth, p, n);
+	for (; n > 16; p += 8, n -= 8)
+		seed = (seed ^ sum_load8(p)) * 0xe7037ed1a0b428dbu;
 	if (n >= 8) {
-		for (; n > 16; p += 16, n -= 16)
-			seed = sum_mix(sum_load8(p) ^ 0xe7037ed1a0b428dbu, sum_load8(p + 8) ^ seed);
-		if (n >= 8) {
-			a = sum_load8(p);
-			b = sum_load8(p + n - 8);
-		} else {
-			a = sum_load8(p + n - 8); /* reaches back into bytes already seen */
-		}
+		a = sum_load8(p);
+		b = sum_load8(p + n - 8);
 	} else if (n >= 4) {
 		a = sum_load4(p);
 		b = sum_load4(p + n - 4);
