@@ -19,6 +19,15 @@ if(MARGRAVE_HARDEN)
 	add_link_options(-Wl,-z,relro,-z,now,-z,noexecstack)
 endif()
 
+# The parser is many small scanners that make one loop when they are inlined into each other; gcc's ordinary budget
+# stops half way, which costs a tenth of its speed (docs/decisions/0007-release-flags.md).
+if(CMAKE_INTERPROCEDURAL_OPTIMIZATION AND CMAKE_C_COMPILER_ID STREQUAL GNU)
+	set(inlining --param=inline-unit-growth=200 --param=max-inline-insns-auto=400
+		--param=large-function-growth=1000 --param=early-inlining-insns=200)
+	add_compile_options(${inlining})
+	add_link_options(${inlining})
+endif()
+
 if(MARGRAVE_SANITIZE)
 	add_compile_options(-fsanitize=${MARGRAVE_SANITIZE} -fno-sanitize-recover=all)
 	add_link_options(-fsanitize=${MARGRAVE_SANITIZE})
