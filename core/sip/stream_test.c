@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "sip/test_message.h"
+#include "sip/test_stream.h"
 
 static struct fence room;
 static struct text in, head;
@@ -26,87 +27,6 @@ static int leave_room(void **state)
 	(void)state;
 	fence_done(&room);
 	return 0;
-}
-
-/* One thing that came out of a stream. */
-struct event {
-	int ret;
-	uint8_t kind, fault, method;
-	uint16_t status;
-	uint32_t off, hash;
-};
-
-struct reader {
-	struct sip_stream stream;
-	struct event events[512];
-	unsigned n;
-	size_t begin; /* of the message that is being read */
-	bool over;
-};
-
-static uint32_t hash(struct sv v)
-{
-	uint32_t h = 2166136261u;
-
-	for (size_t i = 0; i < v.n; i++)
-		h = (h ^ (unsigned char)v.p[i]) * 16777619u;
-	return h;
-}
-
-/* The bytes up to `len` of `all` are there: take what is complete. */
-static void feed(struct reader *r, struct sv all, size_t len)
-{
-	while (!r->over && r->begin <= len) {
-		struct sip_msg msg;
-		struct sip_where at = {0};
-		const char *buf = all.p + r->begin;
-		int ret = sip_parse_stream(&msg, &r->stream, buf, len - r->begin, &at);
-		if (ret == MG_EPARTIAL)
-			return;
-		struct event *e = &r->events[r->n++];
-		assert_true(r->n < sizeof(r->events) / sizeof(r->events[0]));
-		/* a whole event is compared by its bytes */
-		memset(e, 0, sizeof(*e));
-		*e = (struct event){.ret = ret,
-				    .kind = msg.kind,
-				    .fault = msg.fault.fault,
-				    .off = msg.fault.off};
-		if (ret < 0) {
-			assert_int_equal(at.fault, msg.fault.fault);
-			r->over = true;
-			return;
-		}
-		assert_null(message_broken(&msg, sv_of(buf, len - r->begin)));
-		e->method = msg.method;
-		e->status = msg.status;
-		e->hash = hash(sv_of(msg.buf, msg.len));
-		assert_int_equal(ret, msg.len);
-		r->begin += (size_t)ret;
-		r->over = msg.fault.fault && sip_fault_framing(msg.fault.fault);
-		if (!r->over && msg.kind <= SIP_KIND_RESPONSE)
-			assert_memory_equal(&r->stream, &(struct sip_stream){0}, sizeof(r->stream));
-	}
-}
-
-static void whole(struct reader *r, struct sv all)
-{
-	memset(r, 0, sizeof(*r));
-	feed(r, all, all.n);
-}
-
-static void same(const struct reader *a, const struct reader *b, const char *how, size_t number)
-{
-	if (a->n != b->n || a->begin != b->begin || a->over != b->over ||
-	    memcmp(a->events, b->events, a->n * sizeof(a->events[0])) != 0)
-		fail_msg("%s %zu: %u events and %zu bytes, not %u and %zu", how, number, b->n,
-			 b->begin, a->n, a->begin);
-}
-
-/* A small generator of its own, so that a seed means the same bytes everywhere. */
-static uint32_t rnd(uint32_t *seed)
-{
-	*seed = *seed * 1664525u + 1013904223u;
-	return *seed >> 8;
 }
 
 static void add_message(struct text *t, unsigned i, uint32_t *seed)
