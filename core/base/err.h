@@ -11,6 +11,9 @@
 
 #define MG_MUST_CHECK __attribute__((warn_unused_result))
 
+/* A function for what is rare: kept out of the loops of those who call it. */
+#define MG_COLD __attribute__((cold, noinline))
+
 enum mg_err {
 	MG_OK = 0,
 	MG_ENOMEM = -ENOMEM, /* an allocation failed */

@@ -69,7 +69,6 @@ static int check_vias(struct sip_msg *msg, struct sip_where *at)
 	const struct sip_via *top = sip_top_via(msg, at);
 	struct sip_each each;
 	struct sip_via via;
-	unsigned n = 0;
 
 	if (!top)
 		return code(at);
@@ -78,10 +77,7 @@ static int check_vias(struct sip_msg *msg, struct sip_where *at)
 		return fault(at, (uint32_t)(top->branch.p - msg->buf), SIP_FAULT_BAD, SIP_H_VIA);
 	sip_each_start(&each, msg, SIP_H_VIA);
 	while (sip_each_via(&each, &via))
-		if (++n > SIP_VIA_MAX) {
-			fault(at, (uint32_t)(via.text.p - msg->buf), SIP_FAULT_TOO_MANY, SIP_H_VIA);
-			return MG_ELIMIT;
-		}
+		;
 	*at = each.at.fault ? each.at : *at;
 	return each.at.fault ? code(at) : 0;
 }

@@ -231,7 +231,10 @@ static bool view_line(struct sip_each *each, struct sv *value)
 
 void sip_view_each(struct sip_each *each, struct sip_view *view, enum sip_hid id)
 {
-	*each = (struct sip_each){.source = view, .line = view_line, .id = (uint8_t)id};
+	*each = (struct sip_each){.source = view,
+				  .line = view_line,
+				  .left = (uint8_t)sip_values_max(id),
+				  .id = (uint8_t)id};
 }
 
 /* ---- edits ---- */

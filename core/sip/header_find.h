@@ -13,7 +13,7 @@
 #include "sip/scan.h"
 
 /* A name too near to the end of what may be read. */
-static __attribute__((noinline, unused)) bool header_same(const char *p, enum sip_hid id, size_t n)
+static MG_COLD __attribute__((unused)) bool header_same(const char *p, enum sip_hid id, size_t n)
 {
 	char copy[HEADER_NAME_PAD] = {0};
 
@@ -37,7 +37,8 @@ static inline enum sip_hid header_find(const char *p, size_t n, size_t readable)
 	enum sip_hid id = header_hash[key >> (32 - HEADER_HASH_BITS)];
 	if (header_length[id] != n)
 		return SIP_H_OTHER;
-	bool same = readable >= HEADER_NAME_PAD ? scan_name(p, header_lower[id], n) : header_same(p, id, n);
+	bool same = readable >= HEADER_NAME_PAD ? scan_name(p, header_lower[id], n)
+						: header_same(p, id, n);
 	return same ? id : SIP_H_OTHER;
 }
 

@@ -14,9 +14,9 @@
 #include "sip/scan.h"
 
 /* alphanum and mark are in all of these */
-#define ALNUM                                                                           \
-	(LEX_TOKEN | LEX_HOST | LEX_USER | LEX_BAREUSER | LEX_PASSWORD | LEX_URIPARAM | \
-	 LEX_URIHEADER | LEX_VALUE | LEX_WORD | LEX_SCHEME | LEX_OPAQUE)
+#define ALNUM                                                                          \
+	(LEX_TOKEN | LEX_DISPLAY | LEX_HOST | LEX_USER | LEX_BAREUSER | LEX_PASSWORD | \
+	 LEX_URIPARAM | LEX_URIHEADER | LEX_VALUE | LEX_WORD | LEX_SCHEME | LEX_OPAQUE)
 #define MARK                                                                                 \
 	(LEX_USER | LEX_BAREUSER | LEX_PASSWORD | LEX_URIPARAM | LEX_URIHEADER | LEX_VALUE | \
 	 LEX_WORD | LEX_OPAQUE)
@@ -24,7 +24,7 @@
 #define DIGIT   (ALNUM | LEX_DIGIT | LEX_HEX)
 #define HEXA    (ALNUM | LEX_ALPHA | LEX_HEX)
 #define ALPHA   (ALNUM | LEX_ALPHA)
-#define UTF8    (LEX_VALUE | LEX_WORD)
+#define UTF8    (LEX_DISPLAY | LEX_VALUE | LEX_WORD)
 
 /* designators of neighbouring bytes (ISO C has no ranges) */
 #define TWO(c, v)     [c] = (v), [(c) + 1] = (v)
@@ -35,25 +35,25 @@
 #define SIXTEEN(c, v) TEN(c, v), SIX((c) + 10, v)
 
 const uint16_t lex_class[256] = {
-	['\t'] = LEX_SPACE,
-	['\n'] = LEX_SPACE,
-	['\r'] = LEX_SPACE,
-	[' '] = LEX_SPACE,
-	['!'] = MARK | LEX_TOKEN,
+	['\t'] = LEX_SPACE | LEX_DISPLAY,
+	['\n'] = LEX_SPACE | LEX_DISPLAY,
+	['\r'] = LEX_SPACE | LEX_DISPLAY,
+	[' '] = LEX_SPACE | LEX_DISPLAY,
+	['!'] = MARK | LEX_TOKEN | LEX_DISPLAY,
 	['"'] = LEX_WORD,
 	['#'] = VISIBLE | LEX_USER | LEX_BAREUSER,
 	['$'] = VISIBLE | LEX_USER | LEX_BAREUSER | LEX_PASSWORD | LEX_URIPARAM | LEX_URIHEADER,
-	['%'] = VISIBLE | LEX_TOKEN,
+	['%'] = VISIBLE | LEX_TOKEN | LEX_DISPLAY,
 	['&'] = VISIBLE | LEX_USER | LEX_BAREUSER | LEX_PASSWORD | LEX_URIPARAM | LEX_URIHEADER,
-	['\''] = MARK | LEX_TOKEN,
+	['\''] = MARK | LEX_TOKEN | LEX_DISPLAY,
 	['('] = MARK,
 	[')'] = MARK,
-	['*'] = MARK | LEX_TOKEN,
-	['+'] = VISIBLE | LEX_TOKEN | LEX_USER | LEX_BAREUSER | LEX_PASSWORD | LEX_URIPARAM |
-		LEX_URIHEADER | LEX_SCHEME,
+	['*'] = MARK | LEX_TOKEN | LEX_DISPLAY,
+	['+'] = VISIBLE | LEX_TOKEN | LEX_DISPLAY | LEX_USER | LEX_BAREUSER | LEX_PASSWORD |
+		LEX_URIPARAM | LEX_URIHEADER | LEX_SCHEME,
 	[','] = LEX_USER | LEX_PASSWORD | LEX_OPAQUE,
-	['-'] = MARK | LEX_TOKEN | LEX_HOST | LEX_SCHEME,
-	['.'] = MARK | LEX_TOKEN | LEX_HOST | LEX_SCHEME,
+	['-'] = MARK | LEX_TOKEN | LEX_DISPLAY | LEX_HOST | LEX_SCHEME,
+	['.'] = MARK | LEX_TOKEN | LEX_DISPLAY | LEX_HOST | LEX_SCHEME,
 	['/'] = VISIBLE | LEX_USER | LEX_BAREUSER | LEX_URIPARAM | LEX_URIHEADER,
 	TEN('0', DIGIT),
 	[':'] = VISIBLE | LEX_URIPARAM | LEX_URIHEADER,
@@ -69,14 +69,14 @@ const uint16_t lex_class[256] = {
 	['\\'] = LEX_WORD | LEX_OPAQUE,
 	[']'] = VISIBLE | LEX_URIPARAM | LEX_URIHEADER,
 	['^'] = VISIBLE,
-	['_'] = MARK | LEX_TOKEN | LEX_HOST,
-	['`'] = VISIBLE | LEX_TOKEN,
+	['_'] = MARK | LEX_TOKEN | LEX_DISPLAY | LEX_HOST,
+	['`'] = VISIBLE | LEX_TOKEN | LEX_DISPLAY,
 	SIX('a', HEXA),
 	TWENTY('g', ALPHA),
 	['{'] = VISIBLE,
 	['|'] = VISIBLE,
 	['}'] = VISIBLE,
-	['~'] = MARK | LEX_TOKEN,
+	['~'] = MARK | LEX_TOKEN | LEX_DISPLAY,
 	SIXTEEN(0x80, UTF8),
 	SIXTEEN(0x90, UTF8),
 	SIXTEEN(0xa0, UTF8),
@@ -116,7 +116,7 @@ const char *lex_quoted(const char *p, const char *end, const struct lex_err *e)
 	return NULL;
 }
 
-static const char *ipv6_reference(const char *p, const char *end, enum lex_host *kind)
+static MG_COLD const char *ipv6_reference(const char *p, const char *end, enum lex_host *kind)
 {
 	char text[INET6_ADDRSTRLEN];
 	struct in6_addr a;
@@ -176,7 +176,7 @@ static inline enum lex_host short_host(const char *p, size_t n, unsigned dots, u
 }
 
 /* A host of more than 16 bytes: a name, or nothing. */
-static enum lex_host long_host(const char *p, const char *q)
+static MG_COLD enum lex_host long_host(const char *p, const char *q)
 {
 	const char *label = p, *last = p;
 
@@ -191,8 +191,8 @@ static enum lex_host long_host(const char *p, const char *q)
 }
 
 /* The host that no sixteen bytes can be read for, or that is longer, or a reference. */
-static const char *any_host(const char *p, const char *end, enum lex_host *kind,
-			    const struct lex_err *e)
+static MG_COLD const char *any_host(const char *p, const char *end, enum lex_host *kind,
+				    const struct lex_err *e)
 {
 	char copy[SCAN_STEP] = {0};
 

@@ -33,6 +33,7 @@ enum {
 	LEX_ALPHA = 1 << 11,
 	LEX_SCHEME = 1 << 12,   /* alphanum, "+", "-", "." */
 	LEX_BAREUSER = 1 << 14, /* LEX_USER without what ends a URI that stands in no brackets */
+	LEX_DISPLAY = 1 << 15,  /* an unquoted display name: tokens, white space, UTF-8 */
 	LEX_OPAQUE = 1 << 13, /* what a URI of an unknown scheme may hold: visible ASCII but <> " */
 };
 

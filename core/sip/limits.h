@@ -20,6 +20,7 @@ enum {
 	SIP_VIA_MAX = 70,    /* Via values in a message */
 	SIP_ROUTE_MAX = 32,  /* Route and Record-Route values together */
 	SIP_CONTACT_MAX = 10,
+	SIP_VALUES_MAX = 64, /* values of any other list */
 	SIP_PARAMS_MAX = 32, /* parameters of one value or URI */
 	SIP_CONTENT_LENGTH_DIGITS_MAX = 6,
 	SIP_MULTIPART_PARTS_MAX = 8,

@@ -12,10 +12,10 @@ static const char *no_value(void *out, const char *p, const char *end, struct le
 }
 
 /* Every scanner takes its own type; these take any, for the table. */
-#define SCANNER(name)                                                                              \
-	static const char *name(void *out, const char *p, const char *end, struct lex_err *e)      \
-	{                                                                                          \
-		return sip_##name##_scan(out, p, end, e);                                          \
+#define SCANNER(name)                                                                         \
+	static const char *name(void *out, const char *p, const char *end, struct lex_err *e) \
+	{                                                                                     \
+		return sip_##name##_scan(out, p, end, e);                                     \
 	}
 SCANNER(number)
 SCANNER(cseq)
@@ -115,6 +115,17 @@ const void *sip_typed(struct sip_msg *msg, enum sip_hid id, struct sip_where *at
 	return out;
 }
 
+unsigned sip_values_max(enum sip_hid id)
+{
+	switch ((unsigned)id) {
+	case SIP_H_VIA: return SIP_VIA_MAX;
+	case SIP_H_ROUTE:
+	case SIP_H_RECORD_ROUTE: return SIP_ROUTE_MAX;
+	case SIP_H_CONTACT: return SIP_CONTACT_MAX;
+	default: return SIP_VALUES_MAX;
+	}
+}
+
 static bool message_line(struct sip_each *each, struct sv *value)
 {
 	const struct sip_msg *msg = each->source;
@@ -130,8 +141,11 @@ static bool message_line(struct sip_each *each, struct sv *value)
 
 void sip_each_start(struct sip_each *each, struct sip_msg *msg, enum sip_hid id)
 {
-	*each = (struct sip_each){
-		.source = msg, .line = message_line, .next = msg->first[id], .id = (uint8_t)id};
+	*each = (struct sip_each){.source = msg,
+				  .line = message_line,
+				  .next = msg->first[id],
+				  .left = (uint8_t)sip_values_max(id),
+				  .id = (uint8_t)id};
 }
 
 /* Go to the next value: behind a comma, or at the begin of the next line. An empty value is not skipped: the scanner
@@ -153,18 +167,24 @@ static bool next_value(struct sip_each *each)
 	return true;
 }
 
+static bool stop(struct sip_each *each, const char *pos, uint8_t fault)
+{
+	each->at = (struct sip_where){(uint32_t)(pos - each->text.p), fault, each->id};
+	return false;
+}
+
 static bool each_value(struct sip_each *each, void *out)
 {
 	if (!next_value(each))
 		return false;
+	if (each->left-- == 0)
+		return stop(each, each->p, SIP_FAULT_TOO_MANY);
 	struct lex_err e = {.room = each->text.p + each->text.n};
 	const char *q = sip_scan_value(each->id, out, each->p, each->end, &e);
 	if (q && q < each->end && sip_header(each->id)->count != SIP_LIST)
 		q = lex_fail(&e, q, SIP_FAULT_BAD);
-	if (!q) {
-		each->at = (struct sip_where){(uint32_t)(e.pos - each->text.p), e.fault, each->id};
-		return false;
-	}
+	if (!q)
+		return stop(each, e.pos, e.fault);
 	each->p = q;
 	return true;
 }

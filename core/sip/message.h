@@ -42,7 +42,7 @@ struct sip_line {
 #define SIP_SPACE_DIGEST                                 0
 #define SIP_SPACE_NUMBER                                 sizeof(struct sip_number)
 #define SIP_SPACE_CSEQ                                   sizeof(struct sip_cseq)
-#define SIP_SPACE_RACK	 sizeof(struct sip_cseq)
+#define SIP_SPACE_RACK                                   sizeof(struct sip_cseq)
 #define SIP_SPACE_ADDR                                   sizeof(struct sip_nameaddr)
 #define SIP_SPACE_TOKEN                                  sizeof(struct sip_token)
 #define SIP_SPACE_VIA                                    sizeof(struct sip_via)
@@ -167,7 +167,7 @@ static inline struct sv sip_call_id(const struct sip_msg *msg)
  *	sip_each_start(&each, msg, SIP_H_ROUTE);
  *	while (sip_each_addr(&each, &route))
  *		...;
- *	if (each.at.fault) ...the value that stopped the walk is malformed
+ *	if (each.at.fault) ...the value that stopped the walk is malformed, or one too many (limits.h)
  *
  * The values are written to the caller's struct.
  */
@@ -178,10 +178,15 @@ struct sip_each {
 	const char *p, *end; /* what is left of the current line, p NULL before the first */
 	struct sip_where at; /* fault SIP_OK as long as all is well */
 	uint16_t next;       /* the line after it */
+	uint8_t left;        /* values that may still come */
 	uint8_t id;
 };
 
 void sip_each_start(struct sip_each *each, struct sip_msg *msg, enum sip_hid id);
+
+/* How many values of a header may be walked: SIP_VIA_MAX, SIP_ROUTE_MAX, SIP_CONTACT_MAX, SIP_VALUES_MAX. */
+unsigned sip_values_max(enum sip_hid id);
+
 bool sip_each_via(struct sip_each *each, struct sip_via *out);
 bool sip_each_addr(struct sip_each *each, struct sip_nameaddr *out);
 bool sip_each_token(struct sip_each *each, struct sip_token *out);

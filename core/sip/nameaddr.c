@@ -29,11 +29,6 @@ static inline bool take(void *ctx, const struct sip_param *param, struct lex_err
 	return true;
 }
 
-static bool display_byte(char c)
-{
-	return lex_is(c, LEX_TOKEN | LEX_SPACE) || (unsigned char)c >= 0x80;
-}
-
 /* Read what stands before the URI. Returns where "<" or the scheme of an addr-spec begins. */
 static const char *display(struct sip_nameaddr *na, const char *p, const char *end,
 			   struct lex_err *e)
@@ -48,10 +43,12 @@ static const char *display(struct sip_nameaddr *na, const char *p, const char *e
 		q = lex_space(q, end);
 		return q < end && *q == '<' ? q : lex_fail(e, q, SIP_FAULT_BAD);
 	}
-	while (q < end && display_byte(*q))
-		q++;
+	q = lex_run(p, end, LEX_DISPLAY);
 	if (q < end && *q == '<') {
-		na->display = sv_trim(sv_span(p, q));
+		const char *stop = q;
+		while (lex_is(stop[-1], LEX_SPACE))
+			stop--;
+		na->display = sv_span(p, stop);
 		return q;
 	}
 	return p; /* an addr-spec, or nothing that the URI parser will take */

@@ -67,7 +67,7 @@ static void status_line(struct sip_msg *msg, const char *p, const char *end)
 }
 
 /* A line that is nearly a Request-Line: say what is wrong, keep what can be read. */
-static int odd_request_line(struct sip_msg *msg, const char *p, const char *end)
+static MG_COLD int odd_request_line(struct sip_msg *msg, const char *p, const char *end)
 {
 	const char *stop = end;
 
@@ -156,7 +156,7 @@ static enum line_end at_crlf(const char *q, const char *end)
  *
  * Returns    the CR, NULL when the bytes do not reach to the end of the line.
  */
-static const char *careful_line_end(struct sip_msg *msg, const char *v, const char *end)
+static MG_COLD const char *careful_line_end(struct sip_msg *msg, const char *v, const char *end)
 {
 	bool quoted = false;
 
@@ -206,8 +206,8 @@ static inline const char *line_end(struct sip_msg *msg, const char *v, const cha
 
 /* The name of a line that does not begin with the name of a header in the table and a colon. Returns where the value
  * begins; where there is no name, that is `p` itself. */
-static __attribute__((noinline)) const char *other_name(struct sip_msg *msg, struct sip_line *line, const char *p,
-							const char *q)
+static MG_COLD const char *other_name(struct sip_msg *msg, struct sip_line *line, const char *p,
+				      const char *q)
 {
 	const char *stop = lex_run(p, q, LEX_TOKEN);
 
@@ -227,8 +227,8 @@ static __attribute__((noinline)) const char *other_name(struct sip_msg *msg, str
 }
 
 /* Read the name of the line from `p` to its CR at `q`, of which `room` bytes may be read. Returns as other_name. */
-static inline const char *header_name(struct sip_msg *msg, struct sip_line *line, const char *p, const char *q,
-				      size_t room)
+static inline const char *header_name(struct sip_msg *msg, struct sip_line *line, const char *p,
+				      const char *q, size_t room)
 {
 	unsigned m = room >= SCAN_STEP ? scan_mask_byte(p, ':') : 0;
 	size_t n = m ? (unsigned)__builtin_ctz(m) : 0;

@@ -85,8 +85,7 @@ static bool take_param(struct sip_uri *u, struct sv name, struct sv value, bool 
 
 /* As take_param, for a name or value with escapes, which mean the bytes they stand for (§19.1.4, RFC 4475 §3.1.1.3). What
  * is longer than anything we ask for is nothing that we ask for. */
-static __attribute__((noinline)) bool take_escaped(struct sip_uri *u, struct sv name,
-						   struct sv value, bool has_value)
+static MG_COLD bool take_escaped(struct sip_uri *u, struct sv name, struct sv value, bool has_value)
 {
 	char n[32], v[32];
 
@@ -194,8 +193,8 @@ static const char *sip_part(struct sip_uri *u, const char *p, const char *end, b
 
 /* phonedigit-hex of RFC 3966 and its visual separators. A local number should come with its phone-context; phones
  * leave it out and are understood. */
-static const char *tel_part(struct sip_uri *u, const char *p, const char *end, bool bare,
-			    struct lex_err *e)
+static MG_COLD const char *tel_part(struct sip_uri *u, const char *p, const char *end, bool bare,
+				    struct lex_err *e)
 {
 	const char *q = p;
 	bool global = q < end && *q == '+', digit = false;
@@ -215,33 +214,45 @@ static const char *tel_part(struct sip_uri *u, const char *p, const char *end, b
 	return bare ? q : params(u, q, end, e);
 }
 
-static const char *scheme(struct sip_uri *u, const char *p, const char *end, struct lex_err *e)
+static MG_COLD const char *other_scheme(struct sip_uri *u, const char *p, const char *end,
+					struct lex_err *e)
 {
-	if (end - p > 4 && (p[0] | 0x20) == 's' && (p[1] | 0x20) == 'i' && (p[2] | 0x20) == 'p') {
-		bool s = (p[3] | 0x20) == 's';
-		if (p[3 + s] == ':') {
-			u->scheme = s ? SIP_SCHEME_SIPS : SIP_SCHEME_SIP;
-			u->scheme_n = (uint8_t)(3 + s);
-			return p + 4 + s;
-		}
-	}
 	const char *q = lex_run(p, end, LEX_SCHEME);
 	if (q == end || *q != ':' || !lex_is(*p, LEX_ALPHA) || q - p > 64)
 		return lex_fail(e, p, SIP_FAULT_BAD);
 	struct sv name = sv_span(p, q);
 	u->scheme_n = (uint8_t)name.n;
-	if (NAME_IS(name, "sip") || NAME_IS(name, "sips"))
+	if (NAME_IS(name, "sip"))
 		return lex_fail(e, q, SIP_FAULT_BAD); /* nothing behind the colon */
-	if (NAME_IS(name, "tel"))
+	if (NAME_IS(name, "sips"))
+		u->scheme = SIP_SCHEME_SIPS;
+	else if (NAME_IS(name, "tel"))
 		u->scheme = SIP_SCHEME_TEL;
 	else if (NAME_IS(name, "urn"))
 		u->scheme = SIP_SCHEME_URN;
 	return q + 1;
 }
 
+/* "sip:" in any case; four bytes are there. */
+static inline bool begins_sip(const char *p)
+{
+	return (p[0] | 0x20) == 's' && (p[1] | 0x20) == 'i' && (p[2] | 0x20) == 'p' && p[3] == ':';
+}
+
+static inline const char *scheme(struct sip_uri *u, const char *p, const char *end,
+				 struct lex_err *e)
+{
+	if (end - p > 4 && begins_sip(p)) {
+		u->scheme = SIP_SCHEME_SIP;
+		u->scheme_n = 3;
+		return p + 4;
+	}
+	return other_scheme(u, p, end, e);
+}
+
 /* A URI whose scheme is none of ours. Bare, it ends where the header value can go on. */
-static const char *opaque_part(struct sip_uri *u, const char *p, const char *end, bool bare,
-			       struct lex_err *e)
+static MG_COLD const char *opaque_part(struct sip_uri *u, const char *p, const char *end, bool bare,
+				       struct lex_err *e)
 {
 	const char *q = p;
 

@@ -27,7 +27,7 @@ static const char *closed(const char *p, const char *end, struct lex_err *e)
 }
 
 /* comment = LPAREN *(ctext / quoted-pair / comment) RPAREN; `p` is at the "(". */
-static const char *comment(const char *p, const char *end)
+static MG_COLD const char *comment(const char *p, const char *end)
 {
 	unsigned depth = 0;
 
