@@ -148,8 +148,8 @@ void sip_each_start(struct sip_each *each, struct sip_msg *msg, enum sip_hid id)
 				  .id = (uint8_t)id};
 }
 
-/* Go to the next value: behind a comma, or at the begin of the next line. An empty value is not skipped: the scanner
- * refuses it. */
+/* Go to the next value: behind a comma, or at the begin of the next line. A line of tokens may be empty (§20.1, §20.5,
+ * §20.37: "Supported:" says that nothing is); any other empty value is not skipped, the scanner refuses it. */
 static bool next_value(struct sip_each *each)
 {
 	struct sv value;
@@ -160,8 +160,10 @@ static bool next_value(struct sip_each *each)
 		each->p++; /* the comma */
 		return true;
 	}
-	if (!each->line(each, &value))
-		return false;
+	do {
+		if (!each->line(each, &value))
+			return false;
+	} while (value.n == 0 && sip_header(each->id)->shape == SIP_SHAPE_TOKEN);
 	each->p = value.p;
 	each->end = value.p + value.n;
 	return true;
