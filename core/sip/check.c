@@ -43,7 +43,7 @@ static int check_twice(const struct sip_msg *msg, struct sip_where *at)
 	return 0;
 }
 
-/* callid = word [ "@" word ]; any visible byte is taken, white space is not. */
+/* callid = word [ "@" word ]; any visible byte is taken but the comma, which joins two (P-2); white space is not. */
 static int check_call_id(const struct sip_msg *msg, struct sip_where *at)
 {
 	struct sv v = sip_call_id(msg);
@@ -52,7 +52,7 @@ static int check_call_id(const struct sip_msg *msg, struct sip_where *at)
 	if (!sip_has(msg, SIP_H_CALL_ID))
 		return fault(at, msg->end, SIP_FAULT_MISSING, SIP_H_CALL_ID);
 	for (size_t i = 0; i < v.n; i++)
-		if ((unsigned char)v.p[i] <= ' ')
+		if ((unsigned char)v.p[i] <= ' ' || v.p[i] == ',')
 			return fault(at, off + (uint32_t)i, SIP_FAULT_BAD, SIP_H_CALL_ID);
 	if (v.n == 0)
 		return fault(at, off, SIP_FAULT_BAD, SIP_H_CALL_ID);
