@@ -141,7 +141,7 @@ static MG_COLD const char *ipv6_reference(const char *p, const char *end, enum l
 }
 
 /* One decimal byte without superfluous zeros, made of digits. */
-static inline bool decimal_byte(const char *p, size_t n)
+static bool decimal_byte(const char *p, size_t n)
 {
 	if (n == 1)
 		return true;
@@ -151,28 +151,49 @@ static inline bool decimal_byte(const char *p, size_t n)
 	       (p[0] == '1' || (p[0] == '2' && (p[1] < '5' || (p[1] == '5' && p[2] <= '5'))));
 }
 
-/* What a host of `n` bytes, at most 16, is: `dots` and `digits` tell where these are. */
-static inline enum lex_host short_host(const char *p, size_t n, unsigned dots, unsigned digits)
+/* Four numbers between three dots. */
+static MG_COLD bool decimal_bytes(const char *p, size_t n, unsigned dots)
 {
-	unsigned all = (1u << n) - 1;
+	size_t from = 0;
 
-	dots &= all;
-	if (n == 0 || (dots & (dots << 1 | 1)))
-		return LEX_HOST_NONE;     /* an empty label */
-	unsigned inner = dots & all >> 1; /* a dot may end a name, not an address */
-	unsigned label = inner ? 32u - (unsigned)__builtin_clz(inner) : 0;
+	for (; dots; dots &= dots - 1) {
+		size_t dot = (size_t)__builtin_ctz(dots);
+		if (!decimal_byte(p + from, dot - from))
+			return false;
+		from = dot + 1;
+	}
+	return decimal_byte(p + from, n - from);
+}
+
+/* What lies where in 16 bytes. */
+struct host_map {
+	unsigned dots, digits, zeros, ones;
+};
+
+static inline struct host_map host_map(const char *p)
+{
+	return (struct host_map){scan_mask_byte(p, '.'), scan_mask_digit(p), scan_mask_byte(p, '0'),
+				 scan_mask_byte(p, '1')};
+}
+
+/* What the host of `n` bytes, at most 16, at `p` is. */
+static inline enum lex_host short_host(const char *p, size_t n, struct host_map map)
+{
+	unsigned all = (1u << n) - 1, dots = map.dots & all, digits = map.digits & all;
+	unsigned starts = dots << 1 | 1; /* where labels begin */
+
+	if (n == 0 || (dots & starts))
+		return LEX_HOST_NONE; /* an empty label */
+	unsigned label = 31u - (unsigned)__builtin_clz(starts);
 	if (!(digits >> label & 1))
-		return LEX_HOST_NAME;
+		return LEX_HOST_NAME; /* the last label is no number; a dot may end a name */
 	unsigned second = dots & (dots - 1), third = second & (second - 1);
-	if (((digits | dots) & all) != all || !third || (third & (third - 1)))
+	if ((digits | dots) != all || !third || (third & (third - 1)))
 		return LEX_HOST_NONE;
-	size_t a = (size_t)__builtin_ctz(dots), b = (size_t)__builtin_ctz(second),
-	       c = (size_t)__builtin_ctz(third);
-	return decimal_byte(p, a) && decimal_byte(p + a + 1, b - a - 1) &&
-			       decimal_byte(p + b + 1, c - b - 1) &&
-			       decimal_byte(p + c + 1, n - c - 1)
-		       ? LEX_HOST_V4
-		       : LEX_HOST_NONE;
+	/* labels of three digits that do not begin with 1, or of more, or of several that begin with 0 */
+	unsigned two = starts & digits >> 1, three = two & digits >> 2;
+	unsigned odd = (three & ~map.ones) | (three & digits >> 3) | (two & map.zeros);
+	return !odd || decimal_bytes(p, n, dots) ? LEX_HOST_V4 : LEX_HOST_NONE;
 }
 
 /* A host of more than 16 bytes: a name, or nothing. */
@@ -202,7 +223,7 @@ static MG_COLD const char *any_host(const char *p, const char *end, enum lex_hos
 	size_t n = (size_t)(q - p);
 	if (n <= SCAN_STEP) {
 		memcpy(copy, p, n);
-		*kind = short_host(copy, n, scan_mask_byte(copy, '.'), scan_mask_digit(copy));
+		*kind = short_host(copy, n, host_map(copy));
 	} else {
 		*kind = long_host(p, q);
 	}
@@ -220,7 +241,7 @@ const char *lex_hostname(const char *p, const char *end, enum lex_host *kind,
 		n = left;
 	if (n == 0 || n >= SCAN_STEP)
 		return any_host(p, end, kind, e);
-	*kind = short_host(p, n, scan_mask_byte(p, '.'), scan_mask_digit(p));
+	*kind = short_host(p, n, host_map(p));
 	return *kind == LEX_HOST_NONE ? p : p + n;
 }
 

@@ -126,15 +126,25 @@ const char *lex_hostname(const char *p, const char *end, enum lex_host *kind,
 			 const struct lex_err *e);
 
 /* Read a port: 1 to 5 digits, 1 to 65535. Returns where it ends, NULL when there is none such. */
-static inline const char *lex_port(const char *p, const char *end, uint16_t *port)
+static inline const char *lex_port(const char *p, const char *end, uint16_t *port,
+				   const struct lex_err *e)
 {
-	const char *stop = end - p > 5 ? p + 5 : end;
-	unsigned v = 0, d;
+	size_t n = 0, left = (size_t)(end - p);
+	unsigned v = 0;
 
-	for (; p < stop && (d = (unsigned)(unsigned char)*p - '0') <= 9; p++)
-		v = v * 10 + d;
+	if (e->room >= p + SCAN_STEP)
+		n = (size_t)__builtin_ctz(~scan_mask_digit(p));
+	else
+		while (n < left && n < 6 && lex_is(p[n], LEX_DIGIT))
+			n++;
+	if (n > left)
+		n = left;
+	if (n > 5)
+		return NULL;
+	for (size_t i = 0; i < n; i++)
+		v = v * 10 + (unsigned)(p[i] - '0');
 	*port = (uint16_t)v;
-	return v - 1 < 65535 && (p == end || !lex_is(*p, LEX_DIGIT)) ? p : NULL;
+	return v - 1 < 65535 ? p + n : NULL;
 }
 
 /* 1*token-char. */

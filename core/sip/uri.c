@@ -169,7 +169,7 @@ static const char *sip_part(struct sip_uri *u, const char *p, const char *end, b
 	u->host = sv_span(p, q);
 	u->host_kind = (uint8_t)kind;
 	if (q < end && *q == ':') {
-		p = lex_port(q + 1, end, &u->port);
+		p = lex_port(q + 1, end, &u->port, e);
 		if (!p)
 			return lex_fail(e, q, SIP_FAULT_BAD);
 		q = p;

@@ -151,7 +151,7 @@ const char *sip_via_scan(struct sip_via *via, const char *p, const char *end, st
 	via->host_kind = (uint8_t)kind;
 	p = lex_space(q, end);
 	if (p < end && *p == ':') { /* white space may stand around it */
-		q = lex_port(lex_space(p + 1, end), end, &via->port);
+		q = lex_port(lex_space(p + 1, end), end, &via->port, e);
 		if (!q)
 			return lex_fail(e, p, SIP_FAULT_BAD);
 	}
