@@ -184,12 +184,12 @@ static inline enum lex_host short_host(const char *p, size_t n, struct host_map 
 
 	if (n == 0 || (dots & starts))
 		return LEX_HOST_NONE; /* an empty label */
-	unsigned label = 31u - (unsigned)__builtin_clz(starts);
+	unsigned label = 31u - (unsigned)__builtin_clz(starts & all);
 	if (!(digits >> label & 1))
-		return LEX_HOST_NAME; /* the last label is no number; a dot may end a name */
+		return LEX_HOST_NAME; /* the last label is no number */
 	unsigned second = dots & (dots - 1), third = second & (second - 1);
-	if ((digits | dots) != all || !third || (third & (third - 1)))
-		return LEX_HOST_NONE;
+	if ((digits | dots) != all || !third || (third & (third - 1)) || third >> (n - 1))
+		return LEX_HOST_NONE; /* a dot may end a name, not an address */
 	/* labels of three digits that do not begin with 1, or of more, or of several that begin with 0 */
 	unsigned two = starts & digits >> 1, three = two & digits >> 2;
 	unsigned odd = (three & ~map.ones) | (three & digits >> 3) | (two & map.zeros);
