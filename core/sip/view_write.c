@@ -4,14 +4,16 @@
  */
 #include "sip/edit.h"
 
-/* Whether the message's own Content-Length may stay: a single one, and right. */
+/* Whether the message's own Content-Length may stay: a single one, right, and one that everybody reads (P-5). */
 static bool length_holds(const struct sip_view *view, size_t body)
 {
 	sip_inst inst = sip_view_first(view, SIP_H_CONTENT_LENGTH);
+	struct sv v = sip_view_value(view, inst);
 	uint64_t said;
 
 	return inst != SIP_NO_INST && sip_view_next(view, inst) == SIP_NO_INST &&
-	       sv_u64(sip_view_value(view, inst), UINT32_MAX, &said) == 0 && said == body;
+	       v.n <= SIP_CONTENT_LENGTH_DIGITS_MAX && sv_u64(v, UINT32_MAX, &said) == 0 &&
+	       said == body;
 }
 
 static void own_length(struct sip_out *out, size_t body)
