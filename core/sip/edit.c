@@ -179,6 +179,12 @@ struct sv sip_view_raw(const struct sip_view *view, sip_inst inst)
 	return sv_of(e.text, e.value + e.value_n + 2u);
 }
 
+static const void *missing(const struct sip_view *view, enum sip_hid id, struct sip_where *at)
+{
+	*at = (struct sip_where){view->msg->end, SIP_FAULT_MISSING, (uint8_t)id};
+	return NULL;
+}
+
 const void *sip_view_typed(struct sip_view *view, enum sip_hid id, struct sip_where *at)
 {
 	int i = find_id(view, id, 0);
@@ -186,33 +192,35 @@ const void *sip_view_typed(struct sip_view *view, enum sip_hid id, struct sip_wh
 	if (!view->entry ||
 	    (i >= 0 && !view->entry[i].text && view->entry[i].inst == view->msg->first[id]))
 		return sip_typed(view->msg, id, at);
-	*at = (struct sip_where){view->msg->end, SIP_FAULT_MISSING, (uint8_t)id};
 	if (i < 0)
-		return NULL;
+		return missing(view, id, at);
 	struct sip_entry *e = &view->entry[i];
 	if (e->typed)
 		return e->typed;
-	void *out = arena_alloc(view->arena, SIP_VALUE_MAX);
-	if (!out)
-		return NULL;
+	unsigned char out[SIP_VALUE_MAX] __attribute__((aligned(8)));
 	struct sv v = entry_value(view, e);
 	if (!sip_scan_first(id, out, v, entry_text(view, e, v), at))
 		return NULL;
-	return e->typed = out;
+	void *kept = arena_alloc(view->arena, sizeof(out));
+	if (!kept)
+		return missing(view, id, at);
+	return e->typed = memcpy(kept, out, sizeof(out));
 }
 
 const struct sip_uri *sip_view_uri(struct sip_view *view, struct sip_where *at)
 {
 	if (!view->ruri.p)
 		return sip_request_uri(view->msg, at);
-	if (!view->uri) {
-		struct sip_uri *uri = arena_alloc(view->arena, sizeof(*uri));
-		*at = (struct sip_where){0, SIP_FAULT_MISSING, SIP_H_OTHER};
-		if (!uri || sip_uri_parse(uri, view->ruri, at) != 0)
-			return NULL;
-		view->uri = uri;
-	}
-	return view->uri;
+	if (view->uri)
+		return view->uri;
+	struct sip_uri uri;
+	if (sip_uri_parse(&uri, view->ruri, at) != 0)
+		return NULL;
+	struct sip_uri *kept = arena_alloc(view->arena, sizeof(*kept));
+	if (!kept)
+		return missing(view, SIP_H_OTHER, at);
+	*kept = uri;
+	return view->uri = kept;
 }
 
 static bool view_line(struct sip_each *each, struct sv *value)
@@ -239,11 +247,29 @@ void sip_view_each(struct sip_each *each, struct sip_view *view, enum sip_hid id
 
 /* ---- edits ---- */
 
-static int may_write(const struct sip_view *view, struct sv value)
+/* Why nothing is done to a dead handle. */
+static int dead(const struct sip_view *view)
+{
+	return view->frozen ? MG_EFROZEN : MG_ENOENT;
+}
+
+/* Text of a caller, without the white space around it, that nobody would read back. */
+static int take_text(const struct sip_view *view, struct sv *value)
 {
 	if (view->frozen)
 		return MG_EFROZEN;
-	if (value.n > SIP_HEADER_LINE_MAX || view->written == SIP_EDIT_LINES_MAX)
+	if (value->n && !lex_clean(*value))
+		return MG_EINVAL;
+	*value = sv_trim(*value);
+	return 0;
+}
+
+static int may_write(const struct sip_view *view, struct sv name, struct sv value)
+{
+	if (view->frozen)
+		return MG_EFROZEN;
+	if (view->written == SIP_EDIT_LINES_MAX || name.n > SIP_HEADER_NAME_MAX ||
+	    name.n + 2 + value.n > SIP_HEADER_LINE_MAX)
 		return MG_ELIMIT;
 	return 0;
 }
@@ -269,19 +295,24 @@ static int write_line(struct sip_view *view, struct sip_entry *e, struct sv name
 	return 0;
 }
 
+/* The header a caller means by id and name. */
+static enum sip_hid meant(enum sip_hid id, struct sv name)
+{
+	return id != SIP_H_OTHER ? id : sip_header_find(name, name.n);
+}
+
 static int insert_at(struct sip_view *view, unsigned i, enum sip_hid id, struct sv name,
 		     struct sv value)
 {
-	struct sip_entry e = {.id = (uint8_t)id};
-	int err = may_write(view, value);
+	struct sip_entry e = {.id = (uint8_t)meant(id, name)};
+	int err = take_text(view, &value);
 
 	if (id != SIP_H_OTHER)
 		name = sip_header(id)->name;
-	else
-		id = sip_header_find(name, name.n);
-	e.id = (uint8_t)id;
-	if (!err && (name.n > SIP_HEADER_NAME_MAX || !lex_clean(value) || !lex_is_token(name)))
+	if (!err && !lex_is_token(name))
 		err = MG_EINVAL;
+	if (!err)
+		err = may_write(view, name, value);
 	if (!err)
 		err = make_room(view, 1);
 	if (err)
@@ -294,12 +325,6 @@ static int insert_at(struct sip_view *view, unsigned i, enum sip_hid id, struct 
 	view->entry[i] = e;
 	view->n++;
 	return 0;
-}
-
-/* The header a caller means by id and name. */
-static enum sip_hid meant(enum sip_hid id, struct sv name)
-{
-	return id != SIP_H_OTHER ? id : sip_header_find(name, name.n);
 }
 
 int sip_view_prepend(struct sip_view *view, enum sip_hid id, struct sv name, struct sv value)
@@ -331,20 +356,20 @@ int sip_view_insert(struct sip_view *view, sip_inst before, enum sip_hid id, str
 {
 	int i = position(view, before);
 
-	return i < 0 ? MG_ENOENT : insert_at(view, (unsigned)i, id, name, value);
+	return i < 0 ? dead(view) : insert_at(view, (unsigned)i, id, name, value);
 }
 
 /* Replace a value by text that is known to be clean, or was received. */
 static int rewrite(struct sip_view *view, unsigned i, struct sv value)
 {
-	int err = may_write(view, value);
+	struct sip_entry e = entry_at(view, i);
+	struct sv name = entry_name(view, &e);
+	int err = may_write(view, name, value);
 
 	if (!err)
 		err = make_room(view, 0);
-	if (err)
-		return err;
-	struct sip_entry e = view->entry[i];
-	err = write_line(view, &e, entry_name(view, &view->entry[i]), value);
+	if (!err)
+		err = write_line(view, &e, name, value);
 	if (!err)
 		view->entry[i] = e;
 	return err;
@@ -353,10 +378,9 @@ static int rewrite(struct sip_view *view, unsigned i, struct sv value)
 int sip_view_replace(struct sip_view *view, sip_inst inst, struct sv value)
 {
 	int i = position(view, inst);
+	int err = i < 0 ? dead(view) : take_text(view, &value);
 
-	if (i < 0)
-		return view->frozen ? MG_EFROZEN : MG_ENOENT;
-	return lex_clean(value) ? rewrite(view, (unsigned)i, value) : MG_EINVAL;
+	return err ? err : rewrite(view, (unsigned)i, value);
 }
 
 static int remove_at(struct sip_view *view, unsigned i)
@@ -374,9 +398,7 @@ int sip_view_remove(struct sip_view *view, sip_inst inst)
 {
 	int i = position(view, inst);
 
-	if (i < 0)
-		return view->frozen ? MG_EFROZEN : MG_ENOENT;
-	return remove_at(view, (unsigned)i);
+	return i < 0 ? dead(view) : remove_at(view, (unsigned)i);
 }
 
 int sip_view_remove_all(struct sip_view *view, enum sip_hid id)
@@ -426,8 +448,8 @@ int sip_view_replace_top(struct sip_view *view, enum sip_hid id, struct sv value
 	unsigned i;
 	int err = view->frozen ? MG_EFROZEN : top_of(view, id, &i, &rest);
 
-	if (!err && !lex_clean(value))
-		err = MG_EINVAL;
+	if (!err)
+		err = take_text(view, &value);
 	if (err || !rest.n)
 		return err ? err : rewrite(view, i, value);
 	char *both = arena_text(view->arena, value.n + rest.n);
@@ -439,14 +461,19 @@ int sip_view_replace_top(struct sip_view *view, enum sip_hid id, struct sv value
 	return rewrite(view, i, sv_of(both, value.n + rest.n));
 }
 
+/* Visible bytes only: no white space that would end the Request-URI. */
+static bool one_word(struct sv text)
+{
+	return text.n && lex_run(text.p, text.p + text.n, LEX_OPAQUE | LEX_WORD) == text.p + text.n;
+}
+
 int sip_view_set_uri(struct sip_view *view, struct sv uri)
 {
 	struct sv method = sip_method_text(view->msg);
 
 	if (view->frozen)
 		return MG_EFROZEN;
-	if (view->msg->kind != SIP_KIND_REQUEST || !uri.n || !lex_clean(uri) ||
-	    sv_find(uri, ' ') < uri.n)
+	if (view->msg->kind != SIP_KIND_REQUEST || !one_word(uri))
 		return MG_EINVAL;
 	if (uri.n > SIP_URI_MAX)
 		return MG_ELIMIT;
@@ -469,7 +496,7 @@ int sip_view_set_status(struct sip_view *view, unsigned status, struct sv reason
 	if (view->frozen)
 		return MG_EFROZEN;
 	if (view->msg->kind != SIP_KIND_RESPONSE || status < 100 || status > 699 ||
-	    !lex_clean(reason))
+	    (reason.n && !lex_clean(reason)))
 		return MG_EINVAL;
 	if (reason.n > SIP_START_LINE_MAX - 12)
 		return MG_ELIMIT;

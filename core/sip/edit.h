@@ -55,7 +55,8 @@ MG_MUST_CHECK int sip_view_branch(struct sip_view *view, struct sip_view *under,
 
 /* ---- reads ---- */
 
-/* The first instance of a header, SIP_NO_INST when there is none. */
+/* The first instance of a header, SIP_NO_INST when there is none. Of SIP_H_OTHER, here and in sip_view_next and
+ * sip_view_remove_all, every line is an instance whose name the table does not hold. */
 sip_inst sip_view_first(const struct sip_view *view, enum sip_hid id);
 
 /* The instance of the same header that follows `inst`, SIP_NO_INST at the last. */
@@ -70,7 +71,8 @@ struct sv sip_view_value(const struct sip_view *view, sip_inst inst);
 struct sv sip_view_name(const struct sip_view *view, sip_inst inst);
 
 /* As sip_typed and sip_request_uri. Offsets in `at` count from the begin of the value when it was edited, of the
- * message otherwise. SIP_FAULT_MISSING also when the arena has no room left. */
+ * message otherwise. SIP_FAULT_MISSING also when the arena has no room left: of an edited value only, and nothing is
+ * taken for a value that is malformed. */
 const void *sip_view_typed(struct sip_view *view, enum sip_hid id, struct sip_where *at);
 const struct sip_uri *sip_view_uri(struct sip_view *view, struct sip_where *at);
 
@@ -85,10 +87,11 @@ static inline struct sv sip_view_body(const struct sip_view *view)
 
 /* ---- edits ----
  *
- * They return 0, MG_EFROZEN when a branch was made of the view, MG_ENOENT for a dead handle, MG_EINVAL for text that
- * would break out of its line (control bytes but HTAB) or an empty name, MG_ELIMIT beyond SIP_EDIT_LINES_MAX, or
- * MG_ENOMEM; on failure nothing has changed. Texts are copied, but for the body. A header is named by id; those not in
- * the table by `SIP_H_OTHER` and their name, which is ignored otherwise.
+ * They return, the first that holds, MG_EFROZEN when a branch was made of the view, MG_ENOENT for a dead handle,
+ * MG_EINVAL for text that would break out of its line (control bytes but HTAB) or a name that is no token, MG_ELIMIT
+ * beyond SIP_EDIT_LINES_MAX or the size of a header line, MG_ENOMEM, or 0; on failure nothing has changed. Texts are
+ * copied, but for the body, and lose the white space around them. A header is named by id; those not in the table by
+ * `SIP_H_OTHER` and their name, which is ignored otherwise.
  */
 
 /* Insert a line before the first instance of the header, in front of all lines when there is none. */
@@ -118,10 +121,11 @@ MG_MUST_CHECK int sip_view_pop(struct sip_view *view, enum sip_hid id);
 /* Replace the first value of a list header, leaving the others as written. Errors as sip_view_pop. */
 MG_MUST_CHECK int sip_view_replace_top(struct sip_view *view, enum sip_hid id, struct sv value);
 
-/* Set the Request-URI of a request; method and version stay. */
+/* Set the Request-URI of a request; method and version stay. MG_EINVAL for a response, and for what is not one word of
+ * visible bytes; MG_ELIMIT beyond SIP_URI_MAX. Whether it is a URI is told by sip_view_uri. */
 MG_MUST_CHECK int sip_view_set_uri(struct sip_view *view, struct sv uri);
 
-/* Set status and reason phrase of a response. */
+/* Set status and reason phrase of a response. MG_EINVAL for a request, and for a status that is none. */
 MG_MUST_CHECK int sip_view_set_status(struct sip_view *view, unsigned status, struct sv reason);
 
 /* Set the body, which is not copied and must live as long as the view. Content-Length follows by itself. */
