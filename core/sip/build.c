@@ -6,16 +6,31 @@
 
 #define MAX_FORWARDS 70 /* of ACK and CANCEL, whose requests may come without one */
 
+static bool clean(struct sv text)
+{
+	return !text.n || lex_clean(text);
+}
+
+/* Texts stay within their lines, and none of them is a second Content-Length (P-6). */
 static bool clean_extras(const struct sip_extra *extra, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
+		enum sip_hid id = extra[i].id;
 		struct sv name = extra[i].name;
-		if (!lex_clean(extra[i].value))
+		if (!clean(extra[i].value) || (id == SIP_H_OTHER && !lex_is_token(name)))
 			return false;
-		if (extra[i].id == SIP_H_OTHER && !lex_is_token(name))
+		if (id == SIP_H_OTHER)
+			id = sip_header_find(name, name.n);
+		if (id == SIP_H_CONTENT_LENGTH)
 			return false;
 	}
 	return true;
+}
+
+/* A typed read that found its header and no memory. */
+static bool no_memory(const struct sip_view *view, enum sip_hid id, const struct sip_where *at)
+{
+	return at->fault == SIP_FAULT_MISSING && sip_view_first(view, id) != SIP_NO_INST;
 }
 
 static void end_line(struct sip_out *out)
@@ -75,10 +90,12 @@ static bool has_all(const struct sip_view *view)
 /* The To line, with a tag when it has none. */
 static void to_line(struct sip_out *out, struct sip_view *req, unsigned status, struct sv tag)
 {
-	struct sip_where at;
+	struct sip_where at = {0};
 	sip_inst inst = sip_view_first(req, SIP_H_TO);
 	const struct sip_nameaddr *to = sip_view_typed(req, SIP_H_TO, &at);
 
+	if (!to && no_memory(req, SIP_H_TO, &at) && !out->err)
+		out->err = MG_ENOMEM;
 	if (status == 100 || !tag.n || !to || to->tag.n) {
 		sip_out_ref(out, sip_view_raw(req, inst));
 		return;
@@ -94,8 +111,9 @@ int sip_build_response(struct sip_out *out, struct sip_view *req, const struct s
 {
 	struct sv reason = r->reason.n ? r->reason : sip_reason(r->status);
 
-	if (r->status < 100 || r->status > 699 || !lex_clean(reason) || !lex_clean(r->to_tag) ||
-	    !clean_extras(r->extra, r->extras) || !has_all(req))
+	if (r->status < 100 || r->status > 699 || !lex_clean(reason) ||
+	    (r->to_tag.n && !lex_is_token(r->to_tag)) || !clean_extras(r->extra, r->extras) ||
+	    req->msg->kind != SIP_KIND_REQUEST || !has_all(req))
 		return MG_EINVAL;
 	sip_out_copy(out, SV("SIP/2.0 "));
 	sip_out_number(out, r->status);
@@ -126,9 +144,11 @@ static int follow(struct sip_out *out, struct sip_view *invite, struct sv method
 	    sip_view_first(to, SIP_H_TO) == SIP_NO_INST || invite->msg->kind != SIP_KIND_REQUEST)
 		return MG_EINVAL;
 	const struct sip_via *via = sip_view_typed(invite, SIP_H_VIA, &at);
+	if (!via)
+		return no_memory(invite, SIP_H_VIA, &at) ? MG_ENOMEM : MG_EINVAL;
 	const struct sip_cseq *cseq = sip_view_typed(invite, SIP_H_CSEQ, &at);
-	if (!via || !cseq)
-		return MG_EINVAL;
+	if (!cseq)
+		return no_memory(invite, SIP_H_CSEQ, &at) ? MG_ENOMEM : MG_EINVAL;
 	sip_out_copy(out, method);
 	sip_out_copy(out, SV(" "));
 	sip_out_ref(out, uri);
@@ -157,6 +177,12 @@ int sip_build_cancel(struct sip_out *out, struct sip_view *invite, const struct 
 	return follow(out, invite, SV("CANCEL"), invite, extra, extras);
 }
 
+/* Visible bytes only: no white space that would end the Request-URI. */
+static bool one_word(struct sv text)
+{
+	return text.n && lex_run(text.p, text.p + text.n, LEX_OPAQUE | LEX_WORD) == text.p + text.n;
+}
+
 int sip_build_request(struct sip_out *out, const struct sip_request *r)
 {
 	const struct {
@@ -166,8 +192,7 @@ int sip_build_request(struct sip_out *out, const struct sip_request *r)
 		     {SV("To"), r->to},
 		     {SV("Call-ID"), r->call_id}};
 
-	if (!lex_is_token(r->method) || !r->uri.n || !lex_clean(r->uri) ||
-	    sv_find(r->uri, ' ') < r->uri.n || r->max_forwards > 255 ||
+	if (!lex_is_token(r->method) || !one_word(r->uri) || r->max_forwards > 255 ||
 	    !clean_extras(r->extra, r->extras))
 		return MG_EINVAL;
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)

@@ -9,7 +9,7 @@
 
 #include "sip/edit.h"
 
-/* A header line to add. */
+/* A header line to add; not Content-Length, which every builder writes itself. */
 struct sip_extra {
 	enum sip_hid id;
 	struct sv name; /* when id is SIP_H_OTHER */
@@ -30,8 +30,8 @@ struct sip_response {
  * shows them by now (so that received and rport, set on the top Via, are there), Timestamp in a 100, then what `r`
  * adds, one Content-Length, the body.
  *
- * Returns    0, MG_EINVAL when the request lacks one of these headers or `r` holds text that breaks out of its line,
- *            MG_ENOMEM or MG_ENOSPC.
+ * Returns    0, MG_EINVAL when `req` is no request or lacks one of these headers, or `r` holds text that breaks out of
+ *            its place (to_tag is a token), MG_ENOMEM or MG_ENOSPC; behind these two `out` cannot be sent.
  */
 MG_MUST_CHECK int sip_build_response(struct sip_out *out, struct sip_view *req,
 				     const struct sip_response *r);
