@@ -66,12 +66,12 @@ static void status_line(struct sip_msg *msg, const char *p, const char *end)
 	msg->reason_n = (uint16_t)(end - reason);
 }
 
-/* A line that is nearly a Request-Line: say what is wrong, keep what can be read. */
+/* A line that begins with a token and is nearly a Request-Line: say what is wrong, keep what can be read. */
 static MG_COLD int odd_request_line(struct sip_msg *msg, const char *p, const char *end)
 {
 	const char *stop = end;
 
-	while (stop > p && blank(stop[-1]))
+	while (blank(stop[-1]))
 		stop--;
 	const char *word = stop;
 	while (word > p && !blank(word[-1]))
@@ -88,6 +88,7 @@ static MG_COLD int odd_request_line(struct sip_msg *msg, const char *p, const ch
 	return 0;
 }
 
+/* `p` is at a token, as start_line made sure; `tab`: an HTAB stands somewhere in the line. */
 static int request_line(struct sip_msg *msg, const char *p, const char *end, bool tab)
 {
 	const char *q = lex_run(p, end, LEX_TOKEN);
@@ -95,15 +96,12 @@ static int request_line(struct sip_msg *msg, const char *p, const char *end, boo
 	msg->kind = SIP_KIND_REQUEST;
 	msg->method_n = (uint16_t)(q - p);
 	msg->method = (uint8_t)sip_method_find(sv_span(p, q));
-	if (q == p)
-		return fail(msg, p, SIP_FAULT_NOT_SIP, MG_EPARSE);
 	if (q - p > SIP_IDENT_MAX)
 		note(msg, p, SIP_FAULT_TOO_LONG, SIP_H_OTHER);
-	if (end - q < 10 || q[0] != ' ' || end[-8] != ' ' || !is_version(end - 7))
+	if (tab || end - q < 10 || q[0] != ' ' || end[-8] != ' ' || !is_version(end - 7))
 		return odd_request_line(msg, p, end);
 	const char *uri = q + 1, *uri_end = end - 8;
-	if (scan_byte(uri, uri_end, ' ') != uri_end ||
-	    (tab && scan_byte(uri, uri_end, '\t') != uri_end))
+	if (scan_byte(uri, uri_end, ' ') != uri_end)
 		return odd_request_line(msg, p, end);
 	msg->ruri = (uint16_t)(uri - msg->buf);
 	msg->ruri_n = (uint16_t)(uri_end - uri);

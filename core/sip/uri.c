@@ -308,7 +308,7 @@ int sip_uri_parse(struct sip_uri *uri, struct sv text, struct sip_where *at)
 	const char *end = text.p + text.n;
 	const char *q = sip_uri_scan(uri, text.p, end, &e);
 
-	if (q == end && text.n)
+	if (q == end)
 		return 0;
 	if (q)
 		lex_fail(&e, q, SIP_FAULT_BAD);
