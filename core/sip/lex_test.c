@@ -107,6 +107,7 @@ static const struct row hosts[] = {
 	{SV_INIT("1.2.3.4.5"), 0, LEX_HOST_NONE, "five numbers"},
 	{SV_INIT("1.2.3.4."), 0, LEX_HOST_NONE,
 	 "IPv4 with a trailing dot is an address in disguise"},
+	{SV_INIT("1.2.3."), 0, LEX_HOST_NONE, "three numbers and a trailing dot"},
 	{SV_INIT("2130706433."), 0, LEX_HOST_NONE, "one number with a trailing dot"},
 	{SV_INIT("01.2.3.4"), 0, LEX_HOST_NONE, "octal in disguise"},
 	{SV_INIT("127.0.0.010"), 0, LEX_HOST_NONE, "octal at the end"},
@@ -237,13 +238,13 @@ static void run(enum scanner which, const struct row *rows, size_t n)
 	unsigned bad = 0;
 
 	for (size_t i = 0; i < n; i++)
-		for (unsigned how = 0; how < 5; how++) {
+		for (unsigned how = 0; how < 6; how++) {
 			struct lex_err e = {0};
 			struct sv text =
 				fence_put(&f, rows[i].in, how < 2 ? FENCE_END : FENCE_BEGIN);
 			const char *all = f.room + f.size;
 			if (how >= 3)
-				memset(f.room + text.n, how == 3 ? 'a' : '"', f.size - text.n);
+				memset(f.room + text.n, "   a\"1"[how], f.size - text.n);
 			e.room = how == 0 ? NULL : how == 1 || how >= 3 ? all : text.p + text.n;
 			int extra;
 			const char *q = scan(which, text, &e, &extra);
@@ -269,6 +270,107 @@ ROWS(host_names_and_addresses, HOST, hosts)
 ROWS(port_numbers, PORT, ports)
 ROWS(escapes, ESCAPED, escaped)
 ROWS(sixteen_at_a_time, WIDE, wide)
+
+/* The rule for hosts without brackets, said slowly. */
+static enum lex_host plain_host(const char *p, size_t n)
+{
+	unsigned labels = 0;
+	bool numbers = true;
+	size_t from = 0, last = 0;
+
+	for (size_t i = 0; i <= n; i++) {
+		if (i < n && p[i] != '.')
+			continue;
+		if (i == from && (i < n || labels == 0))
+			return LEX_HOST_NONE;
+		if (i == from) /* a trailing dot */
+			return lex_is(p[last], LEX_DIGIT) ? LEX_HOST_NONE : LEX_HOST_NAME;
+		unsigned v = 0;
+		bool number = i - from <= 3 && (p[from] != '0' || i - from == 1);
+		for (size_t k = from; k < i; k++) {
+			number = number && lex_is(p[k], LEX_DIGIT);
+			v = v * 10 + (unsigned)(p[k] - '0');
+		}
+		numbers = numbers && number && v <= 255;
+		labels++;
+		last = from;
+		from = i + 1;
+	}
+	if (!lex_is(p[last], LEX_DIGIT))
+		return LEX_HOST_NAME;
+	return numbers && labels == 4 ? LEX_HOST_V4 : LEX_HOST_NONE;
+}
+
+static void try_host(const struct fence *f, const char *text, size_t n)
+{
+	enum lex_host want = plain_host(text, n), kind;
+
+	for (unsigned how = 0; how < 2; how++) {
+		struct sv t = fence_put(f, sv_of(text, n), how ? FENCE_BEGIN : FENCE_END);
+		struct lex_err e = {.room = how ? f->room + f->size : NULL};
+		const char *q = lex_hostname(t.p, t.p + n, &kind, &e);
+		if (kind != want || q != (want == LEX_HOST_NONE ? t.p : t.p + n))
+			fail_msg("%.*s is %d, not %d", (int)n, text, (int)kind, (int)want);
+	}
+}
+
+/* All hosts of up to six bytes of an alphabet that tells all cases, and longer ones by chance. */
+static void hosts_as_said_slowly(void **state)
+{
+	static const char alphabet[] = "0256.a1-";
+	struct fence f = fence_init(64);
+	uint32_t seed = 1;
+
+	(void)state;
+	for (uint32_t i = 0; i < 1u << 18; i++) {
+		char text[6];
+		for (unsigned k = 0; k < 6; k++)
+			text[k] = alphabet[i >> 3 * k & 7];
+		for (size_t n = i == 0 ? 0 : 6; n <= 6; n++)
+			try_host(&f, text, n);
+	}
+	for (uint32_t i = 0; i < 300000; i++) {
+		char text[24];
+		size_t n = 0;
+		seed = seed * 1664525u + 1013904223u;
+		/* numbers and dots mostly: what may be an address */
+		for (uint32_t r = seed; n < 18 && (n < 5 || r >> 9 & 31);
+		     r = r * 1664525u + 1013904223u)
+			text[n++] = (r >> 16 & 3) == 0
+					    ? '.'
+					    : alphabet[(r >> 20 & 7) % (r >> 28 ? 4 : 8)];
+		try_host(&f, text, n);
+	}
+	for (unsigned a = 0; a < 260; a++)
+		for (unsigned b = 0; b < 4; b++) {
+			unsigned v[4] = {7, 70, 255, 0};
+			char text[24];
+			v[b] = a;
+			int n = snprintf(text, sizeof(text), "%u.%u.%u.%u", v[0], v[1], v[2], v[3]);
+			try_host(&f, text, (size_t)n);
+		}
+	fence_done(&f);
+}
+
+static void every_port(void **state)
+{
+	struct fence f = fence_init(64);
+
+	(void)state;
+	for (unsigned v = 0; v <= 100000; v++)
+		for (unsigned how = 0; how < 2; how++) {
+			char text[16];
+			int n = snprintf(text, sizeof(text), "%u", v);
+			struct sv t = fence_put(&f, sv_of(text, (size_t)n),
+						how ? FENCE_BEGIN : FENCE_END);
+			struct lex_err e = {.room = how ? f.room + f.size : NULL};
+			uint16_t port = 0;
+			const char *q = lex_port(t.p, t.p + t.n, &port, &e);
+			assert_int_equal(q != NULL, v >= 1 && v <= 65535);
+			assert_true(!q || (port == v && q == t.p + t.n));
+		}
+	fence_done(&f);
+}
 
 static void clean_text_and_tokens(void **state)
 {
@@ -305,6 +407,8 @@ int main(void)
 		cmocka_unit_test(port_numbers),
 		cmocka_unit_test(escapes),
 		cmocka_unit_test(sixteen_at_a_time),
+		cmocka_unit_test(hosts_as_said_slowly),
+		cmocka_unit_test(every_port),
 		cmocka_unit_test(clean_text_and_tokens),
 		cmocka_unit_test(spaces),
 	};

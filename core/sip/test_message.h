@@ -34,6 +34,11 @@ static inline void text_escaped(struct text *t, struct sv v)
 	}
 }
 
+static inline bool same_where(const struct sip_where *a, const struct sip_where *b)
+{
+	return a->off == b->off && a->fault == b->fault && a->hid == b->hid;
+}
+
 /* What every parse that took a message or noted a fault must keep to: views inside the input, lines that join without a
  * gap from the start line to the blank line, chains of instances in order. Returns NULL or what is broken. */
 static inline const char *message_broken(const struct sip_msg *msg, struct sv in)
