@@ -169,7 +169,7 @@ static void methods(void **state)
 	static const char *const others[] = {
 		"",       "A",         "ACk",        "ack",         "ACKK",     "BYF",
 		"INFP",   "PRACJ",     "REFEQ",      "INVITF",      "CANCEM",   "NOTIFZ",
-		"UPDATF", "OPTIONT",   "MESSAGF",    "PUBLISI",     "REGISTES", "SUBSCRIBF",
+		"UPDATF", "OPTIONT",   "MESSAGF",    "PUBLISI",     "REGISTEX", "SUBSCRIBF",
 		"invite", "Invite",    "FOO",        "FOOBAR",      "FOOBARS",  "FOOO",
 		"FOOOO",  "NEWMETHOD", "NEWMETHODS", "RE%47IST%45R"};
 	struct fence f = fence_init(64);

@@ -56,9 +56,9 @@ static const struct row {
 	 "<sip:a@b>;tag=1, <sip:c@d>"},
 	{SIP_H_GEOLOCATION, "<cid:target123@atlanta.example.com>", 1, "cid"},
 	{SIP_H_HISTORY_INFO,
-	 "<sip:UserA@ims.example.com?Reason=SIP%3Bcause%3D302>;index=1;foo=bar, "
-	 "<sip:UserB@x>;index=1.1",
-	 2, "<sip:UserA@ims.example.com?Reason=SIP;cause=302>"},
+	 "<sip:carol@ims.example.com?Reason=SIP%3Bcause%3D302>;index=1;foo=bar, "
+	 "<sip:dave@x>;index=1.1",
+	 2, "<sip:carol@ims.example.com?Reason=SIP;cause=302>"},
 	{SIP_H_IDENTITY, "eyJhbGciOiJFUzI1NiJ9..a;info=<https://x>;alg=ES256", 0, NULL},
 	{SIP_H_INFO_PACKAGE, "foo", 1, ""},
 	{SIP_H_IN_REPLY_TO, "70710@saturn.bell-tel.com, 17320@saturn.bell-tel.com", 2, "a b"},

@@ -111,13 +111,13 @@ static void split_at_every_byte(void **state)
 		unsigned from = k;
 		while (from && one.events[from - 1].kind > SIP_KIND_RESPONSE)
 			from--;
-		unsigned upto = k + 2 < one.n ? k + 2 : one.n;
+		unsigned until = k + 2 < one.n ? k + 2 : one.n;
 		memset(&two, 0, sizeof(two));
 		two.begin = begins[from];
 		feed(&two, all, cut);
-		feed(&two, all, begins[upto]);
-		assert_int_equal(two.begin, begins[upto]);
-		assert_int_equal(two.n, upto - from);
+		feed(&two, all, begins[until]);
+		assert_int_equal(two.begin, begins[until]);
+		assert_int_equal(two.n, until - from);
 		assert_memory_equal(two.events, one.events + from, two.n * sizeof(two.events[0]));
 	}
 }

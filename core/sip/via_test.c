@@ -141,7 +141,7 @@ static const struct row {
 	{SV_INIT(U ";keep=4294967295"), "udp h=h keep=4294967295", "keep at its largest"},
 	{SV_INIT(U ";keep=4294967296"), "!bad@14", "keep beyond"},
 	{SV_INIT(U ";hidden;x=\"a,b;c\";y=z"), "udp h=h", "unknown ones, a quoted one"},
-	{SV_INIT(U ";tt;kepp;aliax;branck=1;receivex=2;comq"), "udp h=h", "nearly known names"},
+	{SV_INIT(U ";tt;kepp;aliax;brancx=1;receivex=2;comq"), "udp h=h", "nearly known names"},
 	{SV_INIT(U ";x=\"a"), "!bad@16", "quote never closed"},
 	{SV_INIT(U ";"), "!bad@14", "trailing semicolon"},
 	{SV_INIT(U ";;branch=a"), "!bad@14", "two semicolons"},
