@@ -355,7 +355,7 @@ static void request_uris(void **state)
 		int err = sip_view_set_uri(&t.view, rows[i].uri);
 		if (err != rows[i].err)
 			row_differs(&bad, rows[i].name, mg_err_name(err), mg_err_name(rows[i].err));
-		snprintf(want, sizeof(want), "%s", t.in.p);
+		snprintf(want, sizeof(want), "%.200s", t.in.p);
 		if (!err)
 			snprintf(want, sizeof(want), "FOO %.*s SIP/2.0\r\na: 1\r\n" L "\r\n",
 				 SV_ARG(rows[i].uri));
