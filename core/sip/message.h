@@ -46,6 +46,7 @@ struct sip_line {
 #define SIP_SPACE_ADDR                                   sizeof(struct sip_nameaddr)
 #define SIP_SPACE_TOKEN                                  sizeof(struct sip_token)
 #define SIP_SPACE_VIA                                    sizeof(struct sip_via)
+/* a summand, so no parentheses: NOLINTNEXTLINE(bugprone-macro-parentheses) */
 #define SIP_SPACE_PLUS(sym, name, compact, shape, count) +SIP_SPACE_##shape
 #define SIP_SPACE                                        (0 SIP_HEADER_TABLE(SIP_SPACE_PLUS))
 

@@ -8,10 +8,11 @@
 
 #include "base/sv.h"
 
-#define SIP_METHOD_TABLE(X)                                                                    \
-	X(ACK)                                                                                 \
-	X(BYE) X(CANCEL) X(INFO) X(INVITE) X(MESSAGE) X(NOTIFY) X(OPTIONS) X(PRACK) X(PUBLISH) \
-		X(REFER) X(REGISTER) X(SUBSCRIBE) X(UPDATE)
+/* clang-format off */
+#define SIP_METHOD_TABLE(X)                                                                        \
+	X(ACK) X(BYE) X(CANCEL) X(INFO) X(INVITE) X(MESSAGE) X(NOTIFY) X(OPTIONS) X(PRACK)         \
+	X(PUBLISH) X(REFER) X(REGISTER) X(SUBSCRIBE) X(UPDATE)
+/* clang-format on */
 
 enum sip_method {
 	SIP_METHOD_OTHER,
