@@ -219,7 +219,7 @@ static const char *scan(enum scanner which, struct sv text, const struct lex_err
 		*extra = (int)kind;
 		break;
 	case PORT:
-		q = lex_port(text.p, end, &port, &(struct lex_err){0});
+		q = lex_port(text.p, end, &port, e);
 		*extra = q ? port : 0;
 		break;
 	case ESCAPED:
