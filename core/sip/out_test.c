@@ -89,6 +89,7 @@ static void too_many_pieces_stick(void **state)
 	static const char text[2 * SIP_OUT_PIECES + 2] = "x";
 	struct sip_out out;
 	struct arena a;
+	const size_t last = 2 * (size_t)SIP_OUT_PIECES;
 	char buf[1];
 
 	(void)state;
@@ -97,14 +98,14 @@ static void too_many_pieces_stick(void **state)
 	for (unsigned i = 0; i < SIP_OUT_PIECES; i++)
 		sip_out_ref(&out, sv_of(text + 2 * (size_t)i, 1));
 	assert_int_equal(out.err, 0);
-	sip_out_ref(&out, sv_of(text + 2 * SIP_OUT_PIECES - 1, 1)); /* the last one goes on */
+	sip_out_ref(&out, sv_of(text + last - 1, 1)); /* the last one goes on */
 	assert_int_equal(out.err, 0);
 	assert_int_equal(out.n, SIP_OUT_PIECES);
 	assert_int_equal(out.len, SIP_OUT_PIECES + 1);
 	sip_out_ref(&out, sv_of(text, 1));
 	assert_int_equal(out.err, MG_ENOSPC);
 	size_t used = arena_used(&a);
-	sip_out_ref(&out, sv_of(text + 2 * SIP_OUT_PIECES, 1));
+	sip_out_ref(&out, sv_of(text + last, 1));
 	sip_out_copy(&out, sv_of(text, 1));
 	sip_out_number(&out, 1);
 	assert_int_equal(arena_used(&a), used);

@@ -27,13 +27,13 @@ struct world {
 	char note[256]; /* what is broken, with what led there */
 };
 
-/* Returns false when the message is none. The world is large: not for the stack. */
-static inline bool world_init(struct world *w, struct sv bytes, char *strings, size_t room)
+/* `strings` is empty room for the models. Returns false when the message is none. The world is large: not for the stack. */
+static inline bool world_init(struct world *w, struct sv bytes, struct strings strings)
 {
 	struct sip_where at;
 
 	w->pairs = 0;
-	w->strings = (struct strings){.p = strings, .room = room};
+	w->strings = strings;
 	if (sip_parse_datagram(&w->msg, bytes.p, bytes.n, &at) <= 0 ||
 	    (w->msg.kind != SIP_KIND_REQUEST && w->msg.kind != SIP_KIND_RESPONSE))
 		return false;
@@ -313,10 +313,16 @@ static inline const char *compare(struct world *w, struct pair *p)
 {
 	const char *bad = compare_lines(&p->view, &p->model);
 
+	return bad ? bad : compare_bytes(w, p);
+}
+
+/* The same, and what costs more. */
+static inline const char *compare_all(struct world *w, struct pair *p)
+{
+	const char *bad = compare(w, p);
+
 	if (!bad)
 		bad = compare_names(&p->view, &p->model);
-	if (!bad)
-		bad = compare_bytes(w, p);
 	return bad ? bad : compare_read_back(w, p);
 }
 
@@ -325,7 +331,7 @@ static inline const char *world_compare(struct world *w)
 	const char *bad = NULL;
 
 	for (unsigned i = 0; !bad && i < w->pairs; i++)
-		bad = compare(w, &w->pair[i]);
+		bad = compare_all(w, &w->pair[i]);
 	return bad;
 }
 
@@ -642,8 +648,9 @@ static inline const char *step_remove_all(struct pair *p, struct choices *c)
 	return NULL;
 }
 
-/* One edit, chosen by `c`, on one of the views. Returns NULL or what is broken. */
-static inline const char *world_step(struct world *w, struct choices *c)
+/* One edit, chosen by `c`, on one of the views; `read_back` compares what the receiver reads, too. Returns NULL or what is
+ * broken. */
+static inline const char *world_step(struct world *w, struct choices *c, bool read_back)
 {
 	/* the views on top more often */
 	unsigned k = choose(c, 2 * w->pairs);
@@ -673,7 +680,7 @@ static inline const char *world_step(struct world *w, struct choices *c)
 	default: bad = choose(c, 3) ? NULL : step_branch(w, p, c); break;
 	}
 	if (!bad)
-		bad = compare(w, p);
+		bad = read_back ? compare_all(w, p) : compare(w, p);
 	if (!bad)
 		return NULL;
 	snprintf(w->note, sizeof(w->note), "operation %u on view %u: %s", op,
