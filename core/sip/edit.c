@@ -266,8 +266,6 @@ static int take_text(const struct sip_view *view, struct sv *value)
 
 static int may_write(const struct sip_view *view, struct sv name, struct sv value)
 {
-	if (view->frozen)
-		return MG_EFROZEN;
 	if (view->written == SIP_EDIT_LINES_MAX || name.n > SIP_HEADER_NAME_MAX ||
 	    name.n + 2 + value.n > SIP_HEADER_LINE_MAX)
 		return MG_ELIMIT;

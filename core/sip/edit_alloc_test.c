@@ -55,6 +55,11 @@ static int record_route(struct way *w)
 	return sip_view_prepend(&w->view, SIP_H_RECORD_ROUTE, SV(""), SV("<sip:me.example;lr>"));
 }
 
+static int other_route(struct way *w)
+{
+	return sip_view_replace_top(&w->view, SIP_H_ROUTE, SV("<sip:p3.example;lr>"));
+}
+
 static int no_route(struct way *w)
 {
 	return sip_view_pop(&w->view, SIP_H_ROUTE);
@@ -193,9 +198,9 @@ static int own(struct way *w)
 }
 
 static int (*const steps[])(struct way *w) = {
-	received, record_route, no_route,  forwards, unknown, branch, via,    before,
-	target,   no_routes,    no_length, reads,    forward, to,     trying, refused,
-	cancel,   cseq,         cancel,    answer,   ack,     own,
+	received, record_route, other_route, no_route,  forwards, unknown, branch, via,
+	before,   target,       no_routes,   no_length, reads,    forward, to,     trying,
+	refused,  cancel,       cseq,        cancel,    answer,   ack,     own,
 };
 
 static void begin(struct way *w, size_t chunk, size_t max)
