@@ -223,7 +223,7 @@ static void what_was_not_edited_is_one_piece(void **state)
 static void neighbours_are_one_piece(void **state)
 {
 	(void)state;
-	open_text("%s", M_START "a: 1\r\nb: 2\r\nc: 3\r\nd: 4\r\n" L "\r\nabc");
+	open_text("%s", M_START "a: 1\r\nb: 2\r\nc: 3\r\nx: 4\r\n" L "\r\nabc");
 	t.msg.len = t.msg.body; /* the datagram's tail is no body */
 	assert_int_equal(sip_view_prepend(&t.view, SIP_H_VIA, SV(""), SV("x")), 0);
 	assert_int_equal(flat(&t.view, &t.out), 3); /* start line, Via, the rest */
