@@ -63,23 +63,29 @@ static int check_call_id(const struct sip_msg *msg, struct sip_where *at)
 	return 0;
 }
 
-/* All Vias, of which the topmost must not be the bare cookie (RFC 4475 §3.2.1). */
+/* Every value of Via. */
 static int check_vias(struct sip_msg *msg, struct sip_where *at)
 {
-	const struct sip_via *top = sip_top_via(msg, at);
 	struct sip_each each;
 	struct sip_via via;
 
-	if (!top)
+	if (!sip_top_via(msg, at))
 		return code(at);
-	if (top->branch.n == sizeof(SIP_BRANCH_COOKIE) - 1 &&
-	    sv_ieq(top->branch, SV(SIP_BRANCH_COOKIE)))
-		return fault(at, (uint32_t)(top->branch.p - msg->buf), SIP_FAULT_BAD, SIP_H_VIA);
 	sip_each_start(&each, msg, SIP_H_VIA);
 	while (sip_each_via(&each, &via))
 		;
 	*at = each.at.fault ? each.at : *at;
 	return each.at.fault ? code(at) : 0;
+}
+
+/* A branch that is the cookie and no more names no transaction (RFC 4475 §3.2.1). */
+static int check_branch(struct sip_msg *msg, struct sip_where *at)
+{
+	struct sv branch = sip_top_via(msg, at)->branch;
+
+	return sv_ieq(branch, SV(SIP_BRANCH_COOKIE))
+		       ? fault(at, (uint32_t)(branch.p - msg->buf), SIP_FAULT_BAD, SIP_H_VIA)
+		       : 0;
 }
 
 /* Every value of a list of addresses; `*left` more may come. */
@@ -201,7 +207,8 @@ static int check_identity(struct sip_msg *msg, struct sip_where *at)
 
 int sip_check(struct sip_msg *msg, struct sip_where *at)
 {
-	static check_fn *const steps[] = {check_vias, check_identity, check_lists, check_numbers};
+	static check_fn *const steps[] = {check_vias, check_branch, check_identity, check_lists,
+					  check_numbers};
 
 	if (msg->fault.fault) {
 		*at = msg->fault;

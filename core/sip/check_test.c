@@ -92,9 +92,9 @@ static const struct row {
 	{"INVITE / SIP/2.0\r\n" M_VIA M_FROM M_TO M_CALL_ID "CSeq: 1 BYE\r\n",
 	 "CSeq Method Does Not Match+", "CSeq, then URI"},
 	/* Via */
-	{M_START "Via: SIP/2.0/UDP h;branch=z9hG4bK\r\n" M_FROM M_TO M_CALL_ID M_CSEQ, "Bad Via-",
+	{M_START "Via: SIP/2.0/UDP h;branch=z9hG4bK\r\n" M_FROM M_TO M_CALL_ID M_CSEQ, "Bad Via+",
 	 "RFC 4475 badbranch"},
-	{M_START "Via: SIP/2.0/UDP h;branch=Z9HG4BK\r\n" M_FROM M_TO M_CALL_ID M_CSEQ, "Bad Via-",
+	{M_START "Via: SIP/2.0/UDP h;branch=Z9HG4BK\r\n" M_FROM M_TO M_CALL_ID M_CSEQ, "Bad Via+",
 	 "the same in capitals"},
 	{M_START "Via: SIP/2.0/UDP h;branch=z9hG4b\r\n" M_FROM M_TO M_CALL_ID M_CSEQ, "ok",
 	 "RFC 2543 branch"},

@@ -9,8 +9,7 @@
  */
 #include "sip/lex.h"
 
-#include <arpa/inet.h>
-
+#include "base/addr.h"
 #include "sip/scan.h"
 
 /* alphanum and mark are in all of these */
@@ -116,28 +115,17 @@ const char *lex_quoted(const char *p, const char *end, const struct lex_err *e)
 	return NULL;
 }
 
+/* IPv6reference = "[" IPv6address "]" */
 static MG_COLD const char *ipv6_reference(const char *p, const char *end, enum lex_host *kind)
 {
-	char text[INET6_ADDRSTRLEN];
-	struct in6_addr a;
-	const char *q = p + 1;
-	size_t n = 0;
-	bool third = false;
+	struct sv left = sv_span(p, end);
+	size_t n = sv_find(left.n > ADDR_TEXT_MAX ? sv_of(p, ADDR_TEXT_MAX) : left, ']') + 1;
+	struct addr a;
 
-	for (; q < end && *q != ']'; q++) {
-		if (n == sizeof(text) - 1 || !(lex_is(*q, LEX_HEX) || *q == ':' || *q == '.'))
-			return p;
-		if (!third && n >= 2 && *q == ':' && text[n - 1] == ':' && text[n - 2] == ':') {
-			third = true; /* ":::" is read as "::" */
-			continue;
-		}
-		text[n++] = *q;
-	}
-	text[n] = 0;
-	if (q == end || inet_pton(AF_INET6, text, &a) != 1)
+	if (n > left.n || addr_parse(sv_of(p, n), ADDR_THREE_COLONS, &a) != 0)
 		return p;
 	*kind = LEX_HOST_V6;
-	return q + 1;
+	return p + n;
 }
 
 /* One decimal byte without superfluous zeros, made of digits. */

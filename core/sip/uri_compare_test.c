@@ -201,7 +201,6 @@ static const struct {
 	{"sip:a@192.0.2.1:05060", "sip:a@192.0.2.1:5060"},
 	{"sip:a@[2001:DB8:0:0::1]:5060", "sip:a@[2001:db8::1]:5060"},
 	{"sip:a@[::ffff:192.0.2.1]", "sip:a@192.0.2.1"},
-	{"sip:a@[2001:db8:::1]", "sip:a@[2001:db8:::1]"}, /* lex.c takes it, base/addr.c does not */
 	{"tel:+1-(201).555", "tel:+1201555"},
 	{"TEL:+1201;ext=3;phone-context=example.com", "tel:+1201"},
 	{"tel:70-4A*#;ext=3;Phone-Context=Example.COM", "tel:704a*#;phone-context=example.com"},

@@ -64,7 +64,7 @@ static const struct row {
 	{"mismatch02", SIP_FAULT_CSEQ_METHOD, ANSWERED, 0, 0, ""},
 	{"bigcode", SIP_FAULT_STATUS_LINE, DROPPED, 0, 0, ""},
 	/* §3.2 to §3.4 */
-	{"badbranch", SIP_FAULT_BAD, DROPPED, 0, 0, ""},
+	{"badbranch", SIP_FAULT_BAD, ANSWERED, 0, 0, ""},
 	{"insuf", SIP_FAULT_MISSING, DROPPED, 0, 0, ""},
 	{"unkscm", SIP_FAULT_SCHEME, ANSWERED, 0, 0, ""},
 	{"novelsc", SIP_FAULT_SCHEME, ANSWERED, 0, 0, ""},
