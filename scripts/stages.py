@@ -40,6 +40,7 @@ CHECKS = {
     "unfinished marks": ["scripts/check_text.py", "marks"],
     "shellcheck": ["scripts/check_shell.sh"],
     "clang-tidy": ["scripts/tidy.sh"],
+    "coverage": ["scripts/coverage.sh"],
 }
 
 

@@ -38,14 +38,14 @@ struct sip_line {
 };
 
 /* Room to remember the first value of every header once. */
-#define SIP_SPACE_TEXT                                   0
-#define SIP_SPACE_DIGEST                                 0
-#define SIP_SPACE_NUMBER                                 sizeof(struct sip_number)
-#define SIP_SPACE_CSEQ                                   sizeof(struct sip_cseq)
-#define SIP_SPACE_RACK                                   sizeof(struct sip_cseq)
-#define SIP_SPACE_ADDR                                   sizeof(struct sip_nameaddr)
-#define SIP_SPACE_TOKEN                                  sizeof(struct sip_token)
-#define SIP_SPACE_VIA                                    sizeof(struct sip_via)
+#define SIP_SPACE_TEXT   0
+#define SIP_SPACE_DIGEST 0
+#define SIP_SPACE_NUMBER sizeof(struct sip_number)
+#define SIP_SPACE_CSEQ   sizeof(struct sip_cseq)
+#define SIP_SPACE_RACK   sizeof(struct sip_cseq)
+#define SIP_SPACE_ADDR   sizeof(struct sip_nameaddr)
+#define SIP_SPACE_TOKEN  sizeof(struct sip_token)
+#define SIP_SPACE_VIA    sizeof(struct sip_via)
 /* a summand, so no parentheses: NOLINTNEXTLINE(bugprone-macro-parentheses) */
 #define SIP_SPACE_PLUS(sym, name, compact, shape, count) +SIP_SPACE_##shape
 #define SIP_SPACE                                        (0 SIP_HEADER_TABLE(SIP_SPACE_PLUS))

@@ -309,18 +309,12 @@ static inline const char *compare_read_back(struct world *w, struct pair *p)
 	return compare_typed(w, p, &again);
 }
 
-static inline const char *compare(struct world *w, struct pair *p)
+static inline const char *compare_all(struct world *w, struct pair *p)
 {
 	const char *bad = compare_lines(&p->view, &p->model);
 
-	return bad ? bad : compare_bytes(w, p);
-}
-
-/* The same, and what costs more. */
-static inline const char *compare_all(struct world *w, struct pair *p)
-{
-	const char *bad = compare(w, p);
-
+	if (!bad)
+		bad = compare_bytes(w, p);
 	if (!bad)
 		bad = compare_names(&p->view, &p->model);
 	return bad ? bad : compare_read_back(w, p);
@@ -648,9 +642,9 @@ static inline const char *step_remove_all(struct pair *p, struct choices *c)
 	return NULL;
 }
 
-/* One edit, chosen by `c`, on one of the views; `read_back` compares what the receiver reads, too. Returns NULL or what is
+/* One edit, chosen by `c`, on one of the views; the bytes are compared, with `all` everything. Returns NULL or what is
  * broken. */
-static inline const char *world_step(struct world *w, struct choices *c, bool read_back)
+static inline const char *world_step(struct world *w, struct choices *c, bool all)
 {
 	/* the views on top more often */
 	unsigned k = choose(c, 2 * w->pairs);
@@ -680,7 +674,7 @@ static inline const char *world_step(struct world *w, struct choices *c, bool re
 	default: bad = choose(c, 3) ? NULL : step_branch(w, p, c); break;
 	}
 	if (!bad)
-		bad = read_back ? compare_all(w, p) : compare(w, p);
+		bad = all ? compare_all(w, p) : compare_bytes(w, p);
 	if (!bad)
 		return NULL;
 	snprintf(w->note, sizeof(w->note), "operation %u on view %u: %s", op,

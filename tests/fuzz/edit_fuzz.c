@@ -3,7 +3,7 @@
  * edit: a message and a program of edits. Two bytes of length, high one first, the message, then the choices of
  * core/sip/test_edit_world.h: which view, which edit, which header, what text.
  *
- * Holds, after each edit: its answer, the order of handles, names, values and the bytes that leave are those of the naive
+ * Holds, after each edit its answer and the bytes that leave, after some the order of handles, names and values, are those of the naive
  * model; what the index took without a fault is read back with the same lines and typed values, and one Content-Length;
  * in the end a response, an ACK and a CANCEL built from the views are SIP, and pass the check if the message did.
  */
