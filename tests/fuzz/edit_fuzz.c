@@ -3,9 +3,10 @@
  * edit: a message and a program of edits. Two bytes of length, high one first, the message, then the choices of
  * core/sip/test_edit_world.h: which view, which edit, which header, what text.
  *
- * Holds, after each edit its answer and the bytes that leave, after some the order of handles, names and values, are those of the naive
- * model; what the index took without a fault is read back with the same lines and typed values, and one Content-Length;
- * in the end a response, an ACK and a CANCEL built from the views are SIP, and pass the check if the message did.
+ * Holds: the answer of each edit and the bytes that leave behind it are those of the naive model; now and then also the
+ * order of handles, names and values. What the index took without a fault is read back with the same lines and typed
+ * values, and one Content-Length. In the end a response, an ACK and a CANCEL built from the views are SIP, and pass the
+ * check if the message did.
  */
 #include <stdio.h>
 #include <stdlib.h>
