@@ -6,18 +6,13 @@
 
 #define MAX_FORWARDS 70 /* of ACK and CANCEL, whose requests may come without one */
 
-static bool clean(struct sv text)
-{
-	return !text.n || lex_clean(text);
-}
-
 /* Texts stay within their lines, and none of them is a second Content-Length (P-6). */
 static bool clean_extras(const struct sip_extra *extra, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		enum sip_hid id = extra[i].id;
 		struct sv name = extra[i].name;
-		if (!clean(extra[i].value) || (id == SIP_H_OTHER && !lex_is_token(name)))
+		if (!lex_clean(extra[i].value) || (id == SIP_H_OTHER && !lex_is_token(name)))
 			return false;
 		if (id == SIP_H_OTHER)
 			id = sip_header_find(name, name.n);
@@ -138,7 +133,7 @@ static int follow(struct sip_out *out, struct sip_view *invite, struct sv method
 		  struct sip_view *to, const struct sip_extra *extra, size_t extras)
 {
 	struct sip_where at;
-	struct sv uri = invite->ruri.p ? invite->ruri : sip_ruri_text(invite->msg);
+	struct sv uri = sip_view_ruri(invite);
 
 	if (!clean_extras(extra, extras) || !has_all(invite) ||
 	    sip_view_first(to, SIP_H_TO) == SIP_NO_INST || invite->msg->kind != SIP_KIND_REQUEST)
@@ -177,12 +172,6 @@ int sip_build_cancel(struct sip_out *out, struct sip_view *invite, const struct 
 	return follow(out, invite, SV("CANCEL"), invite, extra, extras);
 }
 
-/* Visible bytes only: no white space that would end the Request-URI. */
-static bool one_word(struct sv text)
-{
-	return text.n && lex_run(text.p, text.p + text.n, LEX_OPAQUE | LEX_WORD) == text.p + text.n;
-}
-
 int sip_build_request(struct sip_out *out, const struct sip_request *r)
 {
 	const struct {
@@ -192,7 +181,7 @@ int sip_build_request(struct sip_out *out, const struct sip_request *r)
 		     {SV("To"), r->to},
 		     {SV("Call-ID"), r->call_id}};
 
-	if (!lex_is_token(r->method) || !one_word(r->uri) || r->max_forwards > 255 ||
+	if (!lex_is_token(r->method) || !lex_visible(r->uri) || r->max_forwards > 255 ||
 	    !clean_extras(r->extra, r->extras))
 		return MG_EINVAL;
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)

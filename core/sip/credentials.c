@@ -132,7 +132,7 @@ static const char *control_byte(struct sv v, bool folds)
 	return NULL;
 }
 
-static const char *auth_param(struct reader *r, const char *p, const char *end, struct lex_err *e)
+static const char *auth_param(struct reader *r, const char *p, const char *end, struct lex_ctx *e)
 {
 	struct sip_param param;
 	const char *q = param_one(p, end, LEX_TOKEN, &param, e);
@@ -159,7 +159,7 @@ static const char *auth_param(struct reader *r, const char *p, const char *end, 
 }
 
 /* The list, to the end. Empty elements count, so that commas alone are limited too. */
-static bool auth_params(struct reader *r, const char *p, const char *end, struct lex_err *e)
+static bool auth_params(struct reader *r, const char *p, const char *end, struct lex_ctx *e)
 {
 	unsigned n = 0;
 
@@ -184,7 +184,7 @@ static bool auth_params(struct reader *r, const char *p, const char *end, struct
 }
 
 /* The scheme and what is behind it. */
-static bool auth_scheme(struct sv value, struct sv *scheme, struct sv *rest, struct lex_err *e)
+static bool auth_scheme(struct sv value, struct sv *scheme, struct sv *rest, struct lex_ctx *e)
 {
 	const char *end = value.p + value.n;
 	const char *p = lex_space(value.p, end);
@@ -203,7 +203,7 @@ static bool is_hex(struct sv v)
 }
 
 /* nc-value = 8LHEX, in any case. */
-static bool read_nc(struct sv text, uint32_t *out, struct lex_err *e)
+static bool read_nc(struct sv text, uint32_t *out, struct lex_ctx *e)
 {
 	uint32_t v = 0;
 
@@ -241,7 +241,7 @@ static uint8_t read_qops(struct sv list)
 }
 
 /* Hexadecimal, and as long as the algorithm has it; of an unknown one any length. */
-static bool check_response(const struct sip_credentials *c, struct lex_err *e)
+static bool check_response(const struct sip_credentials *c, struct lex_ctx *e)
 {
 	unsigned size = sip_digest_size(c->alg);
 
@@ -265,7 +265,7 @@ static bool ext_text(struct sv v, struct sv *out)
 	return true;
 }
 
-static bool check_username_ext(const struct sip_credentials *c, struct lex_err *e)
+static bool check_username_ext(const struct sip_credentials *c, struct lex_ctx *e)
 {
 	struct sv text;
 	unsigned char b;
@@ -288,13 +288,13 @@ static bool is_true(struct sv v)
 	return sv_ieq(v, SV("true"));
 }
 
-static int where(struct sip_where *at, enum sip_hid hid, struct sv value, const struct lex_err *e)
+static int where(struct sip_where *at, enum sip_hid hid, struct sv value, const struct lex_ctx *e)
 {
 	*at = (struct sip_where){(uint32_t)(e->pos - value.p), e->fault, (uint8_t)hid};
 	return e->fault == SIP_FAULT_BAD ? MG_EPARSE : MG_ELIMIT;
 }
 
-static bool read_credentials(struct sip_credentials *c, struct sv value, struct lex_err *e)
+static bool read_credentials(struct sip_credentials *c, struct sv value, struct lex_ctx *e)
 {
 	struct reader r = reader_init(credentials_fields, c, value);
 
@@ -321,7 +321,7 @@ int sip_credentials_parse(struct sip_credentials *out, enum sip_hid hid, struct 
 			  struct sip_where *at)
 {
 	struct sip_credentials c = {.alg = SIP_DIGEST_MD5};
-	struct lex_err e = {0};
+	struct lex_ctx e = {0};
 
 	if (!read_credentials(&c, value, &e))
 		return where(at, hid, value, &e);
@@ -329,7 +329,7 @@ int sip_credentials_parse(struct sip_credentials *out, enum sip_hid hid, struct 
 	return 0;
 }
 
-static bool read_challenge(struct sip_challenge *c, struct sv value, struct lex_err *e)
+static bool read_challenge(struct sip_challenge *c, struct sv value, struct lex_ctx *e)
 {
 	struct reader r = reader_init(challenge_fields, c, value);
 
@@ -354,7 +354,7 @@ int sip_challenge_parse(struct sip_challenge *out, enum sip_hid hid, struct sv v
 			struct sip_where *at)
 {
 	struct sip_challenge c = {.alg = SIP_DIGEST_MD5};
-	struct lex_err e = {0};
+	struct lex_ctx e = {0};
 
 	if (!read_challenge(&c, value, &e))
 		return where(at, hid, value, &e);
@@ -367,7 +367,7 @@ int sip_auth_info_parse(struct sip_auth_info *out, enum sip_hid hid, struct sv v
 {
 	struct sip_auth_info info = {0};
 	struct reader r = reader_init(auth_info_fields, &info, value);
-	struct lex_err e = {0};
+	struct lex_ctx e = {0};
 
 	if (!auth_params(&r, value.p, value.p + value.n, &e))
 		return where(at, hid, value, &e);

@@ -8,7 +8,7 @@
 
 void sip_view_init(struct sip_view *view, struct sip_msg *msg, struct arena *arena)
 {
-	*view = (struct sip_view){.msg = msg, .arena = arena};
+	*view = (struct sip_view){.msg = msg, .arena = arena, .status = msg->status};
 }
 
 /* ---- entries ---- */
@@ -258,7 +258,7 @@ static int take_text(const struct sip_view *view, struct sv *value)
 {
 	if (view->frozen)
 		return MG_EFROZEN;
-	if (value->n && !lex_clean(*value))
+	if (!lex_clean(*value))
 		return MG_EINVAL;
 	*value = sv_trim(*value);
 	return 0;
@@ -413,7 +413,7 @@ int sip_view_remove_all(struct sip_view *view, enum sip_hid id)
 static int top_of(const struct sip_view *view, enum sip_hid id, unsigned *where, struct sv *rest)
 {
 	unsigned char out[SIP_VALUE_MAX] __attribute__((aligned(8)));
-	struct lex_err e = {0};
+	struct lex_ctx e = {0};
 	int i = find_id(view, id, 0);
 
 	if (i < 0)
@@ -459,19 +459,13 @@ int sip_view_replace_top(struct sip_view *view, enum sip_hid id, struct sv value
 	return rewrite(view, i, sv_of(both, value.n + rest.n));
 }
 
-/* Visible bytes only: no white space that would end the Request-URI. */
-static bool one_word(struct sv text)
-{
-	return text.n && lex_run(text.p, text.p + text.n, LEX_OPAQUE | LEX_WORD) == text.p + text.n;
-}
-
 int sip_view_set_uri(struct sip_view *view, struct sv uri)
 {
 	struct sv method = sip_method_text(view->msg);
 
 	if (view->frozen)
 		return MG_EFROZEN;
-	if (view->msg->kind != SIP_KIND_REQUEST || !one_word(uri))
+	if (view->msg->kind != SIP_KIND_REQUEST || !lex_visible(uri))
 		return MG_EINVAL;
 	if (uri.n > SIP_URI_MAX)
 		return MG_ELIMIT;
@@ -494,12 +488,15 @@ int sip_view_set_status(struct sip_view *view, unsigned status, struct sv reason
 	if (view->frozen)
 		return MG_EFROZEN;
 	if (view->msg->kind != SIP_KIND_RESPONSE || status < 100 || status > 699 ||
-	    (reason.n && !lex_clean(reason)))
+	    !lex_clean(reason))
 		return MG_EINVAL;
 	if (reason.n > SIP_START_LINE_MAX - 12)
 		return MG_ELIMIT;
-	return arena_printf(view->arena, &view->start, "SIP/2.0 %u %.*s\r\n", status,
-			    SV_ARG(reason));
+	int err = arena_printf(view->arena, &view->start, "SIP/2.0 %u %.*s\r\n", status,
+			       SV_ARG(reason));
+	if (!err)
+		view->status = (uint16_t)status;
+	return err;
 }
 
 int sip_view_set_body(struct sip_view *view, struct sv body)

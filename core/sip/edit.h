@@ -36,6 +36,7 @@ struct sip_view {
 	struct sip_entry *entry; /* all lines in order; NULL as long as they are those of msg */
 	uint16_t n, room;        /* of entry */
 	uint16_t written;        /* lines written anew so far */
+	uint16_t status;         /* of a response, as it is by now */
 	bool frozen;
 	bool body_set;
 	struct sv start; /* start line with its CRLF, p NULL when it is as received */
@@ -79,6 +80,12 @@ const struct sip_uri *sip_view_uri(struct sip_view *view, struct sip_where *at);
 /* Start a walk over all values of a header as they are by now; go on with sip_each_via and so on. The view must not be
  * edited during the walk. */
 void sip_view_each(struct sip_each *each, struct sip_view *view, enum sip_hid id);
+
+/* Request-URI of a request, as it is by now. */
+static inline struct sv sip_view_ruri(const struct sip_view *view)
+{
+	return view->ruri.p ? view->ruri : sip_ruri_text(view->msg);
+}
 
 static inline struct sv sip_view_body(const struct sip_view *view)
 {
@@ -135,7 +142,7 @@ MG_MUST_CHECK int sip_view_set_body(struct sip_view *view, struct sv body);
 
 /* Write the message as it is by now. What was not edited is the bytes received, neighbours in one piece; exactly one
  * Content-Length leaves: as written when it is the only one and right, else one of our own in the place of the first,
- * or last of all. */
+ * or last of all. A keepalive is no message: out->err is MG_EINVAL. */
 void sip_view_write(struct sip_view *view, struct sip_out *out);
 
 /* The line of an instance with its CRLF, for builders. */

@@ -63,6 +63,42 @@ static void the_first_value_is_the_first_by_now(void **state)
 	assert_int_equal(n->value, 69);
 }
 
+static void start_lines_are_read_as_edited(void **state)
+{
+	struct sip_view top;
+
+	(void)state;
+	open_text("SIP/2.0 180 Ringing\r\nVia: " V1 "\r\n" L "\r\n");
+	assert_int_equal(t.view.status, 180);
+	assert_int_equal(sip_view_set_status(&t.view, 183, SV("Session Progress")), 0);
+	assert_int_equal(sip_view_branch(&top, &t.view, &t.arena), 0);
+	assert_int_equal(sip_view_set_status(&top, 700, SV("x")), MG_EINVAL);
+	assert_int_equal(top.status, 183);
+	assert_int_equal(t.msg.status, 180);
+
+	open_text("%s", M_START L "\r\n");
+	assert_true(sv_eq(sip_view_ruri(&t.view), sip_ruri_text(&t.msg)));
+	assert_int_equal(sip_view_set_uri(&t.view, SV("sip:b@c")), 0);
+	same_as(sip_view_ruri(&t.view), "sip:b@c");
+}
+
+static void keepalives_are_not_written(void **state)
+{
+	static const char *const inputs[] = {"\r\n\r\n", "\r\n", "....", "\r\n\r\n\r\n"};
+	struct sip_out out;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(inputs) / sizeof(inputs[0]); i++) {
+		open_text("%s", inputs[i]);
+		sip_out_init(&out, &t.arena);
+		sip_view_write(&t.view, &out);
+		assert_int_equal(out.err, MG_EINVAL);
+		out.err = MG_ENOMEM;
+		sip_view_write(&t.view, &out);
+		assert_int_equal(out.err, MG_ENOMEM);
+	}
+}
+
 static void malformed_values_are_told(void **state)
 {
 	struct sip_where at = {0};
@@ -296,6 +332,8 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_first_value_is_the_first_by_now),
+		cmocka_unit_test(start_lines_are_read_as_edited),
+		cmocka_unit_test(keepalives_are_not_written),
 		cmocka_unit_test(malformed_values_are_told),
 		cmocka_unit_test(request_uris_are_read_as_edited),
 		cmocka_unit_test(walks_see_the_values_by_now),

@@ -87,7 +87,7 @@ const uint16_t lex_class[256] = {
 };
 
 const char *lex_escaped_on(const char *p, const char *end, unsigned classes, bool *escaped,
-			   const struct lex_err *e)
+			   const struct lex_ctx *e)
 {
 	while (end - p >= 3 && *p == '%' && lex_is(p[1], LEX_HEX) && lex_is(p[2], LEX_HEX)) {
 		*escaped = true;
@@ -96,7 +96,7 @@ const char *lex_escaped_on(const char *p, const char *end, unsigned classes, boo
 	return p;
 }
 
-const char *lex_quoted(const char *p, const char *end, const struct lex_err *e)
+const char *lex_quoted(const char *p, const char *end, const struct lex_ctx *e)
 {
 	for (p++; p < end; p++) {
 		while (e->room >= p + SCAN_STEP && p < end) {
@@ -201,7 +201,7 @@ static MG_COLD enum lex_host long_host(const char *p, const char *q)
 
 /* The host that no sixteen bytes can be read for, or that is longer, or a reference. */
 static MG_COLD const char *any_host(const char *p, const char *end, enum lex_host *kind,
-				    const struct lex_err *e)
+				    const struct lex_ctx *e)
 {
 	char copy[SCAN_STEP] = {0};
 
@@ -219,7 +219,7 @@ static MG_COLD const char *any_host(const char *p, const char *end, enum lex_hos
 }
 
 const char *lex_hostname(const char *p, const char *end, enum lex_host *kind,
-			 const struct lex_err *e)
+			 const struct lex_ctx *e)
 {
 	*kind = LEX_HOST_NONE;
 	if (e->room < p + SCAN_STEP)
@@ -235,9 +235,16 @@ const char *lex_hostname(const char *p, const char *end, enum lex_host *kind,
 
 bool lex_clean(struct sv text)
 {
+	if (!text.n)
+		return true; /* the view of nothing may be NULL */
 	const char *end = text.p + text.n, *p = scan_control(text.p, end);
 
 	while (p < end && *p == '\t')
 		p = scan_control(p + 1, end);
 	return p == end;
+}
+
+bool lex_visible(struct sv text)
+{
+	return text.n && lex_run(text.p, text.p + text.n, LEX_OPAQUE | LEX_WORD) == text.p + text.n;
 }

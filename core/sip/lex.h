@@ -41,7 +41,7 @@ extern const uint16_t lex_class[256];
 
 /* What a value's scanners share: how far the bytes behind the value may be read (they are not looked at, but sixteen
  * at a time go faster), and the first error, filled once by the scanner that fails. */
-struct lex_err {
+struct lex_ctx {
 	const char *pos;
 	uint8_t fault;    /* enum sip_fault; SIP_FAULT_BAD when nothing more exact is known */
 	const char *room; /* end of the readable bytes; NULL: the end of the value */
@@ -62,7 +62,7 @@ static inline const char *lex_run(const char *p, const char *end, unsigned class
 /* As lex_run, in steps of sixteen bytes where the room is there. Every class that is asked for here holds letters,
  * digits, "-", "." and "_", which real values are mostly made of. */
 static inline const char *lex_wide(const char *p, const char *end, unsigned classes,
-				   const struct lex_err *e)
+				   const struct lex_ctx *e)
 {
 	for (;;) {
 		while (e->room >= p + SCAN_STEP) {
@@ -88,7 +88,7 @@ static inline const char *lex_space(const char *p, const char *end)
 }
 
 /* NULL, with the error filled: for `return lex_fail(e, p, SIP_FAULT_BAD);`. */
-static inline const char *lex_fail(struct lex_err *e, const char *pos, enum sip_fault fault)
+static inline const char *lex_fail(struct lex_ctx *e, const char *pos, enum sip_fault fault)
 {
 	e->pos = pos;
 	e->fault = (uint8_t)fault;
@@ -97,14 +97,14 @@ static inline const char *lex_fail(struct lex_err *e, const char *pos, enum sip_
 
 /* The rest of lex_escaped from a "%" on. */
 const char *lex_escaped_on(const char *p, const char *end, unsigned classes, bool *escaped,
-			   const struct lex_err *e);
+			   const struct lex_ctx *e);
 
 /* Run over bytes of `classes` and valid "%" HEX HEX escapes (§25.1 escaped).
  *
  * Returns    where it stopped; a "%" that begins no escape stops it too. `*escaped` is set when it saw one.
  */
 static inline const char *lex_escaped(const char *p, const char *end, unsigned classes,
-				      bool *escaped, const struct lex_err *e)
+				      bool *escaped, const struct lex_ctx *e)
 {
 	p = lex_wide(p, end, classes, e);
 	return p < end && *p == '%' ? lex_escaped_on(p, end, classes, escaped, e) : p;
@@ -112,7 +112,7 @@ static inline const char *lex_escaped(const char *p, const char *end, unsigned c
 
 /* The end of a quoted-string whose opening quote is at `p` (§25.1: quoted-pair takes any byte but CR and LF).
  * Returns the byte after the closing quote, NULL when it is never closed. */
-const char *lex_quoted(const char *p, const char *end, const struct lex_err *e);
+const char *lex_quoted(const char *p, const char *end, const struct lex_ctx *e);
 
 enum lex_host { LEX_HOST_NONE, LEX_HOST_NAME, LEX_HOST_V4, LEX_HOST_V6 };
 
@@ -123,11 +123,11 @@ enum lex_host { LEX_HOST_NONE, LEX_HOST_NAME, LEX_HOST_V4, LEX_HOST_V6 };
  * Returns    where the host ends, `p` when there is none.
  */
 const char *lex_hostname(const char *p, const char *end, enum lex_host *kind,
-			 const struct lex_err *e);
+			 const struct lex_ctx *e);
 
 /* Read a port: 1 to 5 digits, 1 to 65535. Returns where it ends, NULL when there is none such. */
 static inline const char *lex_port(const char *p, const char *end, uint16_t *port,
-				   const struct lex_err *e)
+				   const struct lex_ctx *e)
 {
 	size_t n = 0, left = (size_t)(end - p);
 	unsigned v = 0;
@@ -155,5 +155,8 @@ static inline bool lex_is_token(struct sv text)
 
 /* Text of our own that stays within its header line: no control byte but HTAB. */
 bool lex_clean(struct sv text);
+
+/* Visible bytes only, at least one: what can stand as a Request-URI without ending it. */
+bool lex_visible(struct sv text);
 
 #endif

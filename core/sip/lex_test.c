@@ -204,7 +204,7 @@ static const struct row wide[] = {
 
 enum scanner { QUOTED, HOST, PORT, ESCAPED, WIDE };
 
-static const char *scan(enum scanner which, struct sv text, const struct lex_err *e, int *extra)
+static const char *scan(enum scanner which, struct sv text, const struct lex_ctx *e, int *extra)
 {
 	const char *end = text.p + text.n, *q = NULL;
 	enum lex_host kind = LEX_HOST_V6;
@@ -239,7 +239,7 @@ static void run(enum scanner which, const struct row *rows, size_t n)
 
 	for (size_t i = 0; i < n; i++)
 		for (unsigned how = 0; how < 6; how++) {
-			struct lex_err e = {0};
+			struct lex_ctx e = {0};
 			struct sv text =
 				fence_put(&f, rows[i].in, how < 2 ? FENCE_END : FENCE_BEGIN);
 			const char *all = f.room + f.size;
@@ -307,7 +307,7 @@ static void try_host(const struct fence *f, const char *text, size_t n)
 
 	for (unsigned how = 0; how < 2; how++) {
 		struct sv t = fence_put(f, sv_of(text, n), how ? FENCE_BEGIN : FENCE_END);
-		struct lex_err e = {.room = how ? f->room + f->size : NULL};
+		struct lex_ctx e = {.room = how ? f->room + f->size : NULL};
 		const char *q = lex_hostname(t.p, t.p + n, &kind, &e);
 		if (kind != want || q != (want == LEX_HOST_NONE ? t.p : t.p + n))
 			fail_msg("%.*s is %d, not %d", (int)n, text, (int)kind, (int)want);
@@ -363,7 +363,7 @@ static void every_port(void **state)
 			int n = snprintf(text, sizeof(text), "%u", v);
 			struct sv t = fence_put(&f, sv_of(text, (size_t)n),
 						how ? FENCE_BEGIN : FENCE_END);
-			struct lex_err e = {.room = how ? f.room + f.size : NULL};
+			struct lex_ctx e = {.room = how ? f.room + f.size : NULL};
 			uint16_t port = 0;
 			const char *q = lex_port(t.p, t.p + t.n, &port, &e);
 			assert_int_equal(q != NULL, v >= 1 && v <= 65535);
@@ -381,13 +381,19 @@ static void clean_text_and_tokens(void **state)
 		assert_int_equal(lex_is_token(sv_of(text, 3)), lex_is((char)c, LEX_TOKEN));
 	}
 	assert_true(lex_clean(SV("")));
+	assert_true(lex_clean((struct sv){0}));
+	for (int c = 0; c < 256; c++) {
+		char text[2] = {'a', (char)c};
+		assert_int_equal(lex_visible(sv_of(text, 2)), (unsigned char)c > ' ' && c != 0x7f);
+	}
+	assert_false(lex_visible((struct sv){0}));
 	assert_false(lex_is_token(SV("")));
 }
 
 static void spaces(void **state)
 {
 	static const char text[] = " \t\r\n x";
-	struct lex_err e = {0};
+	struct lex_ctx e = {0};
 
 	(void)state;
 	assert_ptr_equal(lex_space(text, text + 6), text + 5);

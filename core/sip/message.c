@@ -4,7 +4,7 @@
  */
 #include "sip/message.h"
 
-static const char *no_value(void *out, const char *p, const char *end, struct lex_err *e)
+static const char *no_value(void *out, const char *p, const char *end, struct lex_ctx *e)
 {
 	(void)out;
 	(void)end;
@@ -13,7 +13,7 @@ static const char *no_value(void *out, const char *p, const char *end, struct le
 
 /* Every scanner takes its own type; these take any, for the table. */
 #define SCANNER(name)                                                                         \
-	static const char *name(void *out, const char *p, const char *end, struct lex_err *e) \
+	static const char *name(void *out, const char *p, const char *end, struct lex_ctx *e) \
 	{                                                                                     \
 		return sip_##name##_scan(out, p, end, e);                                     \
 	}
@@ -25,7 +25,7 @@ SCANNER(token)
 SCANNER(via)
 
 static const struct {
-	const char *(*scan)(void *out, const char *p, const char *end, struct lex_err *e);
+	const char *(*scan)(void *out, const char *p, const char *end, struct lex_ctx *e);
 	size_t size; /* of the value */
 } shapes[] = {
 	[SIP_SHAPE_TEXT] = {no_value, 0},
@@ -47,7 +47,7 @@ _Static_assert(sizeof(struct sip_via) % 8 == 0 && sizeof(struct sip_nameaddr) % 
 	       "values are laid side by side");
 
 const char *sip_scan_value(enum sip_hid id, void *out, const char *p, const char *end,
-			   struct lex_err *e)
+			   struct lex_ctx *e)
 {
 	return shapes[sip_header(id)->shape].scan(out, p, end, e);
 }
@@ -61,7 +61,7 @@ static struct sv whole(const struct sip_msg *msg)
 bool sip_scan_first(enum sip_hid id, void *out, struct sv value, struct sv text,
 		    struct sip_where *at)
 {
-	struct lex_err e = {.room = text.p + text.n};
+	struct lex_ctx e = {.room = text.p + text.n};
 	const char *end = value.p + value.n;
 	const char *q = sip_scan_value(id, out, value.p, end, &e);
 
@@ -75,7 +75,7 @@ bool sip_scan_first(enum sip_hid id, void *out, struct sv value, struct sv text,
 
 const struct sip_uri *sip_request_uri(struct sip_msg *msg, struct sip_where *at)
 {
-	struct lex_err e = {.room = msg->buf + msg->len};
+	struct lex_ctx e = {.room = msg->buf + msg->len};
 
 	if (msg->uri_known)
 		return &msg->uri;
@@ -181,7 +181,7 @@ static bool each_value(struct sip_each *each, void *out)
 		return false;
 	if (each->left-- == 0)
 		return stop(each, each->p, SIP_FAULT_TOO_MANY);
-	struct lex_err e = {.room = each->text.p + each->text.n};
+	struct lex_ctx e = {.room = each->text.p + each->text.n};
 	const char *q = sip_scan_value(each->id, out, each->p, each->end, &e);
 	if (q && q < each->end && sip_header(each->id)->count != SIP_LIST)
 		q = lex_fail(&e, q, SIP_FAULT_BAD);

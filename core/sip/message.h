@@ -204,7 +204,7 @@ bool sip_has_token(struct sip_msg *msg, enum sip_hid id, struct sv token);
  * Returns    where the value ends, NULL (and `e`, zeroed by the caller, filled) on failure.
  */
 const char *sip_scan_value(enum sip_hid id, void *out, const char *p, const char *end,
-			   struct lex_err *e);
+			   struct lex_ctx *e);
 
 /* The same for the first value of a line; a header that is no list must hold no more than that.
  *

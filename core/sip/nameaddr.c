@@ -15,7 +15,7 @@
 #include "sip/limits.h"
 #include "sip/param_scan.h"
 
-static inline bool take(void *ctx, const struct sip_param *param, struct lex_err *e)
+static inline bool take(void *ctx, const struct sip_param *param, struct lex_ctx *e)
 {
 	struct sip_nameaddr *na = ctx;
 
@@ -31,7 +31,7 @@ static inline bool take(void *ctx, const struct sip_param *param, struct lex_err
 
 /* Read what stands before the URI. Returns where "<" or the scheme of an addr-spec begins. */
 static const char *display(struct sip_nameaddr *na, const char *p, const char *end,
-			   struct lex_err *e)
+			   struct lex_ctx *e)
 {
 	const char *q = p;
 
@@ -55,7 +55,7 @@ static const char *display(struct sip_nameaddr *na, const char *p, const char *e
 }
 
 static const char *address(struct sip_nameaddr *na, const char *p, const char *end,
-			   struct lex_err *e)
+			   struct lex_ctx *e)
 {
 	if (*p != '<') {
 		p = display(na, p, end, e);
@@ -72,7 +72,7 @@ static const char *address(struct sip_nameaddr *na, const char *p, const char *e
 }
 
 const char *sip_nameaddr_scan(struct sip_nameaddr *na, const char *p, const char *end,
-			      struct lex_err *e)
+			      struct lex_ctx *e)
 {
 	na->display = na->params = na->tag = na->text = (struct sv){0};
 	na->bracketed = na->star = false;

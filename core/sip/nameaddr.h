@@ -28,7 +28,7 @@ struct sip_nameaddr {
  * Returns    where the value ends (a "," or `end`, white space skipped), NULL on failure.
  */
 const char *sip_nameaddr_scan(struct sip_nameaddr *na, const char *p, const char *end,
-			      struct lex_err *e);
+			      struct lex_ctx *e);
 
 /* The q-value of a Contact in thousandths (§20.10: 0 to 1 with at most three decimals).
  *

@@ -218,7 +218,7 @@ static void show(struct text *t, const struct sip_nameaddr *na)
 
 static void scan_and_show(struct text *t, struct sv in)
 {
-	struct lex_err e = {0};
+	struct lex_ctx e = {0};
 	struct sip_nameaddr na;
 	const char *end = in.p + in.n;
 	const char *q = sip_nameaddr_scan(&na, in.p, end, &e);

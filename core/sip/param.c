@@ -10,7 +10,7 @@ bool sip_param_next(struct sv *rest, struct sip_param *out)
 {
 	const char *end = rest->p + rest->n;
 	const char *p = lex_space(rest->p, end);
-	struct lex_err e = {0};
+	struct lex_ctx e = {0};
 
 	if (p == end || *p != ';')
 		return false;

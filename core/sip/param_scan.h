@@ -19,7 +19,7 @@
 
 /* One parameter at `p`, behind its ";". Returns where it ends, NULL (and `e` filled) when it is none. */
 static inline const char *param_one(const char *p, const char *end, unsigned name_class,
-				    struct sip_param *out, struct lex_err *e)
+				    struct sip_param *out, struct lex_ctx *e)
 {
 	const char *name = lex_space(p, end);
 	const char *q = lex_run(name, end, name_class);
@@ -48,7 +48,7 @@ static inline const char *param_one(const char *p, const char *end, unsigned nam
 	return q;
 }
 
-typedef bool param_take(void *ctx, const struct sip_param *param, struct lex_err *e);
+typedef bool param_take(void *ctx, const struct sip_param *param, struct lex_ctx *e);
 
 /* Scan the parameters that begin at `p`, at most SIP_PARAMS_MAX.
  *
@@ -60,7 +60,7 @@ typedef bool param_take(void *ctx, const struct sip_param *param, struct lex_err
 static inline __attribute__((always_inline)) const char *param_scan(const char *p, const char *end,
 								    param_take *take, void *ctx,
 								    struct sv *list,
-								    struct lex_err *e)
+								    struct lex_ctx *e)
 {
 	const char *from = lex_space(p, end);
 	const char *stop = p;

@@ -500,7 +500,7 @@ static inline bool can_cut(enum sip_hid id, struct sv v)
 static inline const char *step_top(struct world *w, struct pair *p, struct choices *c, bool pop)
 {
 	unsigned char out[SIP_VALUE_MAX] __attribute__((aligned(8)));
-	struct lex_err e = {0};
+	struct lex_ctx e = {0};
 	enum sip_hid id = some_id(c);
 	struct sv value = some_value(&w->strings, c, id);
 	struct model *m = &p->model;

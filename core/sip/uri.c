@@ -99,7 +99,7 @@ static MG_COLD bool take_escaped(struct sip_uri *u, struct sv name, struct sv va
 }
 
 /* *( ";" pname [ "=" pvalue ] ): no white space inside a URI. */
-static const char *params(struct sip_uri *u, const char *p, const char *end, struct lex_err *e)
+static const char *params(struct sip_uri *u, const char *p, const char *end, struct lex_ctx *e)
 {
 	const char *from = p;
 	unsigned n = 0;
@@ -130,7 +130,7 @@ static const char *params(struct sip_uri *u, const char *p, const char *end, str
 
 /* [ userinfo ] */
 static const char *user_part(struct sip_uri *u, const char *p, const char *end, unsigned user_class,
-			     struct lex_err *e)
+			     struct lex_ctx *e)
 {
 	const char *q = lex_escaped(p, end, user_class, &u->escaped, e);
 
@@ -155,7 +155,7 @@ static const char *user_part(struct sip_uri *u, const char *p, const char *end, 
 }
 
 static const char *sip_part(struct sip_uri *u, const char *p, const char *end, bool bare,
-			    struct lex_err *e)
+			    struct lex_ctx *e)
 {
 	enum lex_host kind;
 	bool escaped;
@@ -194,7 +194,7 @@ static const char *sip_part(struct sip_uri *u, const char *p, const char *end, b
 /* phonedigit-hex of RFC 3966 and its visual separators. A local number should come with its phone-context; phones
  * leave it out and are understood. */
 static MG_COLD const char *tel_part(struct sip_uri *u, const char *p, const char *end, bool bare,
-				    struct lex_err *e)
+				    struct lex_ctx *e)
 {
 	const char *q = p;
 	bool global = q < end && *q == '+', digit = false;
@@ -215,7 +215,7 @@ static MG_COLD const char *tel_part(struct sip_uri *u, const char *p, const char
 }
 
 static MG_COLD const char *other_scheme(struct sip_uri *u, const char *p, const char *end,
-					struct lex_err *e)
+					struct lex_ctx *e)
 {
 	const char *q = lex_run(p, end, LEX_SCHEME);
 	if (q == end || *q != ':' || !lex_is(*p, LEX_ALPHA) || q - p > 64)
@@ -240,7 +240,7 @@ static inline bool begins_sip(const char *p)
 }
 
 static inline const char *scheme(struct sip_uri *u, const char *p, const char *end,
-				 struct lex_err *e)
+				 struct lex_ctx *e)
 {
 	if (end - p > 4 && begins_sip(p)) {
 		u->scheme = SIP_SCHEME_SIP;
@@ -252,7 +252,7 @@ static inline const char *scheme(struct sip_uri *u, const char *p, const char *e
 
 /* A URI whose scheme is none of ours. Bare, it ends where the header value can go on. */
 static MG_COLD const char *opaque_part(struct sip_uri *u, const char *p, const char *end, bool bare,
-				       struct lex_err *e)
+				       struct lex_ctx *e)
 {
 	const char *q = p;
 
@@ -272,7 +272,7 @@ static inline void clear(struct sip_uri *u)
 }
 
 static inline const char *scan(struct sip_uri *uri, const char *p, const char *end, bool bare,
-			       struct lex_err *e)
+			       struct lex_ctx *e)
 {
 	clear(uri);
 	const char *q = scheme(uri, p, end, e);
@@ -291,20 +291,20 @@ static inline const char *scan(struct sip_uri *uri, const char *p, const char *e
 	return uri->text.n > SIP_URI_MAX ? lex_fail(e, p, SIP_FAULT_TOO_LONG) : q;
 }
 
-const char *sip_uri_scan(struct sip_uri *uri, const char *p, const char *end, struct lex_err *e)
+const char *sip_uri_scan(struct sip_uri *uri, const char *p, const char *end, struct lex_ctx *e)
 {
 	return scan(uri, p, end, false, e);
 }
 
 const char *sip_uri_scan_bare(struct sip_uri *uri, const char *p, const char *end,
-			      struct lex_err *e)
+			      struct lex_ctx *e)
 {
 	return scan(uri, p, end, true, e);
 }
 
 int sip_uri_parse(struct sip_uri *uri, struct sv text, struct sip_where *at)
 {
-	struct lex_err e = {0};
+	struct lex_ctx e = {0};
 	const char *end = text.p + text.n;
 	const char *q = sip_uri_scan(uri, text.p, end, &e);
 

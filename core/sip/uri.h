@@ -67,9 +67,9 @@ MG_MUST_CHECK int sip_uri_parse(struct sip_uri *uri, struct sv text, struct sip_
  *            more.
  * Returns    where the URI ends, NULL on failure.
  */
-const char *sip_uri_scan(struct sip_uri *uri, const char *p, const char *end, struct lex_err *e);
+const char *sip_uri_scan(struct sip_uri *uri, const char *p, const char *end, struct lex_ctx *e);
 const char *sip_uri_scan_bare(struct sip_uri *uri, const char *p, const char *end,
-			      struct lex_err *e);
+			      struct lex_ctx *e);
 
 /* The transport of a name ("udp", any case); SIP_TRANSPORT_OTHER when unknown. */
 enum sip_transport sip_transport_find(struct sv name);

@@ -369,7 +369,7 @@ static void every_row_in_brackets(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct lex_err e = {0};
+		struct lex_ctx e = {0};
 		struct sip_uri u;
 		text_start(&in);
 		text_put(&in, rows[i].in);

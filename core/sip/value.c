@@ -11,7 +11,7 @@
 #include "sip/method.h"
 #include "sip/param_scan.h"
 
-static inline bool take_any(void *ctx, const struct sip_param *param, struct lex_err *e)
+static inline bool take_any(void *ctx, const struct sip_param *param, struct lex_ctx *e)
 {
 	(void)ctx;
 	(void)param;
@@ -20,7 +20,7 @@ static inline bool take_any(void *ctx, const struct sip_param *param, struct lex
 }
 
 /* Past white space; NULL when neither the end nor a comma follows. */
-static const char *closed(const char *p, const char *end, struct lex_err *e)
+static const char *closed(const char *p, const char *end, struct lex_ctx *e)
 {
 	p = lex_space(p, end);
 	return p == end || *p == ',' ? p : lex_fail(e, p, SIP_FAULT_BAD);
@@ -55,7 +55,7 @@ static const char *digits(uint32_t *value, bool *larger, const char *p, const ch
 	return p;
 }
 
-const char *sip_number_scan(struct sip_number *n, const char *p, const char *end, struct lex_err *e)
+const char *sip_number_scan(struct sip_number *n, const char *p, const char *end, struct lex_ctx *e)
 {
 	p = lex_space(p, end);
 	const char *q = digits(&n->value, &n->larger, p, end);
@@ -82,7 +82,7 @@ static const char *gap(const char *p, const char *end)
 	return q == p || q == end ? NULL : q;
 }
 
-const char *sip_cseq_scan(struct sip_cseq *c, const char *p, const char *end, struct lex_err *e)
+const char *sip_cseq_scan(struct sip_cseq *c, const char *p, const char *end, struct lex_ctx *e)
 {
 	bool larger;
 
@@ -102,7 +102,7 @@ const char *sip_cseq_scan(struct sip_cseq *c, const char *p, const char *end, st
 	return closed(q, end, e);
 }
 
-const char *sip_rack_scan(struct sip_cseq *c, const char *p, const char *end, struct lex_err *e)
+const char *sip_rack_scan(struct sip_cseq *c, const char *p, const char *end, struct lex_ctx *e)
 {
 	uint32_t rseq;
 	bool larger;
@@ -119,7 +119,7 @@ const char *sip_rack_scan(struct sip_cseq *c, const char *p, const char *end, st
 	return p;
 }
 
-const char *sip_token_scan(struct sip_token *t, const char *p, const char *end, struct lex_err *e)
+const char *sip_token_scan(struct sip_token *t, const char *p, const char *end, struct lex_ctx *e)
 {
 	p = lex_space(p, end);
 	const char *from = p;

@@ -35,9 +35,9 @@ struct sip_token {
 /* Each parses the value at the front of [p, end) up to the comma behind it; `e` is zeroed by the caller and filled
  * on failure; they return where the value ends (a "," or `end`, white space skipped), NULL on failure. */
 const char *sip_number_scan(struct sip_number *n, const char *p, const char *end,
-			    struct lex_err *e);
-const char *sip_cseq_scan(struct sip_cseq *c, const char *p, const char *end, struct lex_err *e);
-const char *sip_rack_scan(struct sip_cseq *c, const char *p, const char *end, struct lex_err *e);
-const char *sip_token_scan(struct sip_token *t, const char *p, const char *end, struct lex_err *e);
+			    struct lex_ctx *e);
+const char *sip_cseq_scan(struct sip_cseq *c, const char *p, const char *end, struct lex_ctx *e);
+const char *sip_rack_scan(struct sip_cseq *c, const char *p, const char *end, struct lex_ctx *e);
+const char *sip_token_scan(struct sip_token *t, const char *p, const char *end, struct lex_ctx *e);
 
 #endif

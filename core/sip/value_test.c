@@ -155,7 +155,7 @@ static const struct row {
 	{TOKEN, SV_INIT("application/ ;q=1"), "application/ ;q=1", "slash, space, parameter"},
 };
 
-static const char *scan(const struct row *row, struct sv in, struct lex_err *e, struct text *t)
+static const char *scan(const struct row *row, struct sv in, struct lex_ctx *e, struct text *t)
 {
 	const char *end = in.p + in.n, *q = NULL;
 	struct sip_number number;
@@ -200,7 +200,7 @@ static const char *scan(const struct row *row, struct sv in, struct lex_err *e, 
 
 static void scan_and_show(const struct row *row, struct sv in, struct text *t)
 {
-	struct lex_err e = {0};
+	struct lex_ctx e = {0};
 	const char *end = in.p + in.n;
 	const char *q = scan(row, in, &e, t);
 

@@ -58,7 +58,7 @@ static bool take_keep(struct sip_via *via, const struct sip_param *param)
 	return true;
 }
 
-static inline bool take(void *ctx, const struct sip_param *param, struct lex_err *e)
+static inline bool take(void *ctx, const struct sip_param *param, struct lex_ctx *e)
 {
 	struct sip_via *via = ctx;
 	struct sv name = param->name;
@@ -103,7 +103,7 @@ static const char *slashed(const char *p, const char *end)
 /* Name SLASH version SLASH transport; sets the transport, returns where it ends. Name and version may be any token:
  * who speaks SIP/7.0 is owed a 505, and for that its Via must be read. */
 static const char *sent_protocol(struct sip_via *via, const char *p, const char *end,
-				 struct lex_err *e)
+				 struct lex_ctx *e)
 {
 	const char *q;
 
@@ -132,7 +132,7 @@ static inline void clear(struct sip_via *via)
 	memset(&via->keep_s, 0, sizeof(*via) - offsetof(struct sip_via, keep_s));
 }
 
-const char *sip_via_scan(struct sip_via *via, const char *p, const char *end, struct lex_err *e)
+const char *sip_via_scan(struct sip_via *via, const char *p, const char *end, struct lex_ctx *e)
 {
 	clear(via);
 	p = lex_space(p, end);

@@ -37,7 +37,7 @@ struct sip_via {
  * e          Zeroed by the caller; filled on failure.
  * Returns    where the value ends (a "," or `end`, white space skipped), NULL on failure.
  */
-const char *sip_via_scan(struct sip_via *via, const char *p, const char *end, struct lex_err *e);
+const char *sip_via_scan(struct sip_via *via, const char *p, const char *end, struct lex_ctx *e);
 
 /* Whether the branch was made by an RFC 3261 element and says more than the cookie (§17.2.3, RFC 4475 §3.2.1). */
 bool sip_via_has_cookie(const struct sip_via *via);

@@ -190,7 +190,7 @@ static void show(struct text *t, const struct sip_via *v)
 
 static void scan_and_show(struct text *t, struct sv in)
 {
-	struct lex_err e = {0};
+	struct lex_ctx e = {0};
 	struct sip_via v;
 	const char *end = in.p + in.n;
 	const char *q = sip_via_scan(&v, in.p, end, &e);

@@ -30,6 +30,10 @@ void sip_view_write(struct sip_view *view, struct sip_out *out)
 	bool holds = length_holds(view, body.n), said = holds;
 	unsigned n = view->entry ? view->n : msg->lines;
 
+	if (msg->kind != SIP_KIND_REQUEST && msg->kind != SIP_KIND_RESPONSE) {
+		out->err = out->err ? out->err : MG_EINVAL;
+		return;
+	}
 	sip_out_ref(out, view->start.p ? view->start : sv_of(msg->buf, msg->headers));
 	if (!view->entry && holds) {
 		sip_out_ref(out, sv_span(msg->buf + msg->headers, msg->buf + msg->end));
