@@ -104,7 +104,12 @@ static const struct row {
 	{M_START M_ALL "Via: x\r\n", "Bad Via-", "another Via is malformed"},
 	{M_START M_ALL "Via:\r\n", "Bad Via-", "another Via is empty"},
 	/* lists */
+	{M_START M_VIA M_TO M_CALL_ID M_CSEQ
+	 "From: Bell, Alexander <sip:a.g.bell@example.com>;tag=43\r\n",
+	 "Bad From-", "RFC 4475 baddn, with the blank line that its archive lacks"},
 	{M_START M_ALL "Route: *\r\n", "Bad Route+", "star in a Route"},
+	{M_START M_ALL "Route: sip:p1;lr\r\n", "Bad Route+", "a Route without brackets"},
+	{M_START M_ALL "Record-Route: sip:p1;lr\r\n", "Bad Record-Route+", "and a Record-Route"},
 	{M_START M_ALL "Record-Route: *\r\n", "Bad Record-Route+", "star in a Record-Route"},
 	{M_START M_ALL "Route: <sip:a>,\r\n", "Bad Route+", "trailing comma"},
 	{M_START M_ALL "Contact: *\r\n", "Bad Contact+", "star outside of REGISTER"},
@@ -345,7 +350,7 @@ static void long_limits(void **state)
 		{M_START M_TO M_FROM M_CALL_ID M_CSEQ "Via: SIP/2.0/UDP h;branch=", "\r\n",
 		 SIP_IDENT_MAX, false},
 		{M_START M_ALL "Contact: <sip:", ">\r\n", SIP_URI_MAX - 4, true},
-		{M_START M_ALL "Route: sip:", "\r\n", SIP_URI_MAX - 4, true},
+		{M_START M_ALL "Route: <sip:", ">\r\n", SIP_URI_MAX - 4, true},
 		{M_START M_ALL, ": x\r\n", SIP_HEADER_NAME_MAX, true},
 		{M_START M_ALL "Subject: ", "\r\n", SIP_HEADER_LINE_MAX - 9, true},
 		{"INVITE sip:", " SIP/2.0\r\n" M_ALL, SIP_URI_MAX - 4, true},

@@ -228,7 +228,9 @@ int sip_digest_check(struct sip_digest *d, const struct sip_credentials *c,
 		"0000000000000000000000000000000000000000000000000000000000000000";
 	uint8_t expected[SIP_DIGEST_SIZE_MAX];
 
-	if (!answers(c, k->offer))
+	/* a nonce that the client made up must not lead to a verdict: "stale" for the right password would be an oracle
+	 * that nobody counts */
+	if (!answers(c, k->offer) || (k->nonce != 0 && k->nonce != MG_ESTALE))
 		return SIP_VERDICT_NONE;
 	size_t hex = (size_t)2 * sip_digest_size(c->alg);
 	bool known = k->ha1.n == hex;
@@ -247,9 +249,9 @@ int sip_digest_check(struct sip_digest *d, const struct sip_credentials *c,
 	if (size < 0)
 		return size;
 	bool right = response_is(c, expected, (size_t)size) & known;
-	if (right)
-		return k->nonce == 0 ? SIP_VERDICT_OK : SIP_VERDICT_STALE;
-	return k->nonce == 0 || k->nonce == MG_ESTALE ? SIP_VERDICT_WRONG : SIP_VERDICT_NONE;
+	if (!right)
+		return SIP_VERDICT_WRONG;
+	return k->nonce == 0 ? SIP_VERDICT_OK : SIP_VERDICT_STALE;
 }
 
 const char *sip_verdict_name(enum sip_verdict v)

@@ -79,7 +79,7 @@ struct sip_digest_offer {
 enum sip_verdict {
 	SIP_VERDICT_NONE, /* no credentials for this offer, or no proof of anything: challenge afresh */
 	SIP_VERDICT_WRONG, /* answers a nonce of ours wrongly: counts as a failed attempt */
-	SIP_VERDICT_STALE, /* right, but for a nonce that is over or of another source: challenge with stale=true */
+	SIP_VERDICT_STALE, /* right, but for a nonce of ours that is over: challenge with stale=true */
 	SIP_VERDICT_OK, /* right; the nc window (nonce.h) still has its say */
 };
 
@@ -97,7 +97,7 @@ struct sip_digest_check {
  *
  * NONE, before any hash: another scheme; username, realm, nonce, uri or response absent or empty; another realm; an
  * algorithm that was not offered (none named is MD5); a qop that was not offered, or none when one was; nc or cnonce
- * missing where they belong. NONE also for a wrong response to a nonce that is not ours, which proves nothing.
+ * missing where they belong; a nonce that is not ours, or was minted for another source.
  *
  * For an unknown user the same is computed over a dummy and never found right, and the comparison takes no shorter
  * way, so that neither names nor digests can be guessed by time. Two things stay with the caller: that uri means the

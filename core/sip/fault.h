@@ -24,7 +24,8 @@
 	X(NO_COLON,        "no_colon",        400, true,  "Header Without Colon")            \
 	X(HEADER_NAME,     "header_name",     400, true,  "Bad Header Name")                 \
 	X(TOO_LONG,        "too_long",        400, false, "Field Too Long")                  \
-	X(SECTION_TOO_LONG, "section_too_long", 400, true, "Header Section Too Long")        \
+	X(START_LINE_TOO_LONG, "start_line_too_long", 400, true, "Start Line Too Long")      \
+	X(SECTION_TOO_LONG, "section_too_long", 513, true, "Header Section Too Long")        \
 	X(TOO_MANY_HEADERS, "too_many_headers", 400, true, "Too Many Headers")               \
 	X(TOO_MANY_PARAMS, "too_many_params", 400, false, "Too Many Parameters")             \
 	X(MESSAGE_TOO_LARGE, "message_too_large", 513, true, "Message Too Large")            \

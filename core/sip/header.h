@@ -18,6 +18,7 @@ enum sip_shape {
 	SIP_SHAPE_CSEQ,   /* number and method */
 	SIP_SHAPE_RACK,   /* number, number and method */
 	SIP_SHAPE_ADDR,   /* name-addr or addr-spec, with parameters */
+	SIP_SHAPE_ROUTE,  /* the same, in brackets always */
 	SIP_SHAPE_TOKEN,  /* token, type/subtype or word, with parameters */
 	SIP_SHAPE_VIA,
 	SIP_SHAPE_DIGEST, /* scheme and comma-separated auth-params */
@@ -69,7 +70,7 @@ enum {
 	X(MIN_EXPIRES,         "Min-Expires",               0,   NUMBER, ONE)      \
 	X(MIN_SE,              "Min-SE",                    0,   NUMBER, ONE)      \
 	X(ORGANIZATION,        "Organization",              0,   TEXT,   ONE)      \
-	X(PATH,                "Path",                      0,   ADDR,   LIST)     \
+	X(PATH,                "Path",                      0,   ROUTE,  LIST)     \
 	X(PRIORITY,            "Priority",                  0,   TOKEN,  ONE)      \
 	X(PRIVACY,             "Privacy",                   0,   TOKEN,  LIST)     \
 	X(PROXY_AUTHENTICATE,  "Proxy-Authenticate",        0,   DIGEST, LINES)    \
@@ -83,7 +84,7 @@ enum {
 	X(P_PREFERRED_IDENTITY, "P-Preferred-Identity",     0,   ADDR,   LIST)     \
 	X(RACK,                "RAck",                      0,   RACK,   ONE)      \
 	X(REASON,              "Reason",                    0,   TOKEN,  LIST)     \
-	X(RECORD_ROUTE,        "Record-Route",              0,   ADDR,   LIST)     \
+	X(RECORD_ROUTE,        "Record-Route",              0,   ROUTE,  LIST)     \
 	X(RECV_INFO,           "Recv-Info",                 0,   TOKEN,  LIST)     \
 	X(REFERRED_BY,         "Referred-By",               'b', ADDR,   ONE)      \
 	X(REFER_SUB,           "Refer-Sub",                 0,   TOKEN,  ONE)      \
@@ -96,13 +97,13 @@ enum {
 	X(REQUIRE,             "Require",                   0,   TOKEN,  LIST)     \
 	X(RESOURCE_PRIORITY,   "Resource-Priority",         0,   TOKEN,  LIST)     \
 	X(RETRY_AFTER,         "Retry-After",               0,   NUMBER, ONE)      \
-	X(ROUTE,               "Route",                     0,   ADDR,   LIST)     \
+	X(ROUTE,               "Route",                     0,   ROUTE,  LIST)     \
 	X(RSEQ,                "RSeq",                      0,   NUMBER, ONE)      \
 	X(SECURITY_CLIENT,     "Security-Client",           0,   TOKEN,  LIST)     \
 	X(SECURITY_SERVER,     "Security-Server",           0,   TOKEN,  LIST)     \
 	X(SECURITY_VERIFY,     "Security-Verify",           0,   TOKEN,  LIST)     \
 	X(SERVER,              "Server",                    0,   TEXT,   ONE)      \
-	X(SERVICE_ROUTE,       "Service-Route",             0,   ADDR,   LIST)     \
+	X(SERVICE_ROUTE,       "Service-Route",             0,   ROUTE,  LIST)     \
 	X(SESSION_EXPIRES,     "Session-Expires",           'x', NUMBER, ONE)      \
 	X(SESSION_ID,          "Session-ID",                0,   TOKEN,  ONE)      \
 	X(SIP_ETAG,            "SIP-ETag",                  0,   TOKEN,  ONE)      \

@@ -75,7 +75,10 @@ static inline const char *lex_wide(const char *p, const char *end, unsigned clas
 			return end;
 		if (!lex_is(*p, classes))
 			return p;
-		p++;
+		/* several of these in a row cost a step each, not a look at sixteen bytes each */
+		do
+			p++;
+		while (p < end && lex_is(*p, classes) && !lex_is(*p, LEX_HOST));
 	}
 }
 

@@ -48,14 +48,14 @@ static void start_line_limit(void **state)
 				assert_int_equal(msg.fault.fault, SIP_OK);
 			} else {
 				assert_int_equal(ret, MG_ELIMIT);
-				assert_int_equal(msg.fault.fault, SIP_FAULT_TOO_LONG);
+				assert_int_equal(msg.fault.fault, SIP_FAULT_START_LINE_TOO_LONG);
 			}
 		}
 	}
 	text_start(&in);
 	text_fill(&in, 'a', 16384);
 	assert_int_equal(parse(&msg, text_sv(&in), &at), MG_ELIMIT);
-	assert_int_equal(at.fault, SIP_FAULT_TOO_LONG);
+	assert_int_equal(at.fault, SIP_FAULT_START_LINE_TOO_LONG);
 	for (size_t n = SIP_IDENT_MAX; n <= SIP_IDENT_MAX + 1; n++) { /* a method */
 		text_start(&in);
 		text_fill(&in, 'M', n);

@@ -21,6 +21,7 @@ SCANNER(number)
 SCANNER(cseq)
 SCANNER(rack)
 SCANNER(nameaddr)
+SCANNER(route)
 SCANNER(token)
 SCANNER(via)
 
@@ -33,6 +34,7 @@ static const struct {
 	[SIP_SHAPE_CSEQ] = {cseq, sizeof(struct sip_cseq)},
 	[SIP_SHAPE_RACK] = {rack, sizeof(struct sip_cseq)},
 	[SIP_SHAPE_ADDR] = {nameaddr, sizeof(struct sip_nameaddr)},
+	[SIP_SHAPE_ROUTE] = {route, sizeof(struct sip_nameaddr)},
 	[SIP_SHAPE_TOKEN] = {token, sizeof(struct sip_token)},
 	[SIP_SHAPE_VIA] = {via, sizeof(struct sip_via)},
 	[SIP_SHAPE_DIGEST] = {no_value, 0},
@@ -191,29 +193,35 @@ static bool each_value(struct sip_each *each, void *out)
 	return true;
 }
 
+/* The caller's struct is of the type that belongs to the header. */
+static bool fits(struct sip_each *each, enum sip_shape a, enum sip_shape b)
+{
+	unsigned shape = sip_header(each->id)->shape;
+
+	return shape == a || shape == b || stop(each, each->text.p, SIP_FAULT_BAD);
+}
+
 bool sip_each_via(struct sip_each *each, struct sip_via *out)
 {
-	return each_value(each, out);
+	return fits(each, SIP_SHAPE_VIA, SIP_SHAPE_VIA) && each_value(each, out);
 }
 
 bool sip_each_addr(struct sip_each *each, struct sip_nameaddr *out)
 {
-	return each_value(each, out);
+	return fits(each, SIP_SHAPE_ADDR, SIP_SHAPE_ROUTE) && each_value(each, out);
 }
 
 bool sip_each_token(struct sip_each *each, struct sip_token *out)
 {
-	return each_value(each, out);
+	return fits(each, SIP_SHAPE_TOKEN, SIP_SHAPE_TOKEN) && each_value(each, out);
 }
 
-bool sip_has_token(struct sip_msg *msg, enum sip_hid id, struct sv token)
+int sip_each_has(struct sip_each *each, struct sv token)
 {
-	struct sip_each each;
 	struct sip_token t;
 
-	sip_each_start(&each, msg, id);
-	while (sip_each_token(&each, &t))
+	while (sip_each_token(each, &t))
 		if (sv_ieq(t.value, token))
-			return true;
-	return false;
+			return 1;
+	return each->at.fault ? MG_EPARSE : 0;
 }

@@ -23,7 +23,7 @@ enum sip_kind {
 	SIP_KIND_RESPONSE,
 	SIP_KIND_PING, /* CRLF CRLF: owed a CRLF on a stream (RFC 5626 §4.4.1) */
 	SIP_KIND_CRLF, /* a single CRLF: an answered ping, or padding */
-	SIP_KIND_NOISE, /* a datagram of at most four bytes that is neither: a keepalive, owed nothing */
+	SIP_KIND_NOISE, /* a datagram of at most four bytes, or of CRLFs, that is neither: owed nothing */
 };
 
 #define SIP_NO_LINE 0xff
@@ -44,6 +44,7 @@ struct sip_line {
 #define SIP_SPACE_CSEQ   sizeof(struct sip_cseq)
 #define SIP_SPACE_RACK   sizeof(struct sip_cseq)
 #define SIP_SPACE_ADDR   sizeof(struct sip_nameaddr)
+#define SIP_SPACE_ROUTE  sizeof(struct sip_nameaddr)
 #define SIP_SPACE_TOKEN  sizeof(struct sip_token)
 #define SIP_SPACE_VIA    sizeof(struct sip_via)
 /* a summand, so no parentheses: NOLINTNEXTLINE(bugprone-macro-parentheses) */
@@ -170,7 +171,8 @@ static inline struct sv sip_call_id(const struct sip_msg *msg)
  *		...;
  *	if (each.at.fault) ...the value that stopped the walk is malformed, or one too many (limits.h)
  *
- * The values are written to the caller's struct.
+ * The values are written to the caller's struct. Walking a header whose values are of another type stops with
+ * SIP_FAULT_BAD before anything is written.
  */
 struct sip_each {
 	const void *source; /* message or view, as `line` knows */
@@ -192,8 +194,11 @@ bool sip_each_via(struct sip_each *each, struct sip_via *out);
 bool sip_each_addr(struct sip_each *each, struct sip_nameaddr *out);
 bool sip_each_token(struct sip_each *each, struct sip_token *out);
 
-/* Whether a list of tokens (Require, Supported, Allow ...) holds one, any case (RFC 3261 §7.3.1). */
-bool sip_has_token(struct sip_msg *msg, enum sip_hid id, struct sv token);
+/* Whether the rest of a walk over tokens (Require, Supported, Allow ...) holds one, any case (RFC 3261 §7.3.1).
+ *
+ * Returns    1 or 0; MG_EPARSE when a malformed value, or one too many, hides what follows: see each->at.
+ */
+MG_MUST_CHECK int sip_each_has(struct sip_each *each, struct sv token);
 
 /* Room that the value of any shape needs. */
 #define SIP_VALUE_MAX 256

@@ -160,11 +160,19 @@ static int leave_room(void **state)
 	return 0;
 }
 
+static bool is_addr(enum sip_hid id)
+{
+	unsigned shape = sip_header(id)->shape;
+
+	return shape == SIP_SHAPE_ADDR || shape == SIP_SHAPE_ROUTE;
+}
+
 static bool walked(enum sip_hid id)
 {
 	uint8_t shape = sip_header(id)->shape;
 
-	return shape == SIP_SHAPE_ADDR || shape == SIP_SHAPE_TOKEN || shape == SIP_SHAPE_VIA;
+	return shape == SIP_SHAPE_ADDR || shape == SIP_SHAPE_ROUTE || shape == SIP_SHAPE_TOKEN ||
+	       shape == SIP_SHAPE_VIA;
 }
 
 static bool typed_shape(enum sip_hid id)
@@ -183,15 +191,15 @@ static unsigned walk(struct sip_msg *msg, enum sip_hid id, struct sip_where *at)
 	unsigned n = 0;
 
 	sip_each_start(&each, msg, id);
-	while (sip_header(id)->shape == SIP_SHAPE_VIA    ? sip_each_via(&each, &via)
-	       : sip_header(id)->shape == SIP_SHAPE_ADDR ? sip_each_addr(&each, &addr)
-							 : sip_each_token(&each, &token))
+	while (sip_header(id)->shape == SIP_SHAPE_VIA ? sip_each_via(&each, &via)
+	       : is_addr(id)                          ? sip_each_addr(&each, &addr)
+						      : sip_each_token(&each, &token))
 		n++;
 	*at = each.at;
 	/* the end stays the end */
-	assert_false(sip_header(id)->shape == SIP_SHAPE_VIA    ? sip_each_via(&each, &via)
-		     : sip_header(id)->shape == SIP_SHAPE_ADDR ? sip_each_addr(&each, &addr)
-							       : sip_each_token(&each, &token));
+	assert_false(sip_header(id)->shape == SIP_SHAPE_VIA ? sip_each_via(&each, &via)
+		     : is_addr(id)                          ? sip_each_addr(&each, &addr)
+							    : sip_each_token(&each, &token));
 	return n;
 }
 
@@ -402,6 +410,14 @@ static void request_uri(void **state)
 	}
 }
 
+static bool has_token(struct sip_msg *m, enum sip_hid id, struct sv token)
+{
+	struct sip_each each;
+
+	sip_each_start(&each, m, id);
+	return sip_each_has(&each, token) == 1;
+}
+
 static void walks_over_lines_and_commas(void **state)
 {
 	static const char *const hosts[] = {"a", "b", "c", "d", "e"};
@@ -431,11 +447,11 @@ static void walks_over_lines_and_commas(void **state)
 		n++;
 	assert_int_equal(n, 3);
 	assert_int_equal(each.at.fault, SIP_OK);
-	assert_true(sip_has_token(&msg, SIP_H_SUPPORTED, SV("timer")));
-	assert_true(sip_has_token(&msg, SIP_H_SUPPORTED, SV("100REL")));
-	assert_true(sip_has_token(&msg, SIP_H_SUPPORTED, SV("gruu")));
-	assert_false(sip_has_token(&msg, SIP_H_SUPPORTED, SV("100")));
-	assert_false(sip_has_token(&msg, SIP_H_REQUIRE, SV("timer")));
+	assert_true(has_token(&msg, SIP_H_SUPPORTED, SV("timer")));
+	assert_true(has_token(&msg, SIP_H_SUPPORTED, SV("100REL")));
+	assert_true(has_token(&msg, SIP_H_SUPPORTED, SV("gruu")));
+	assert_false(has_token(&msg, SIP_H_SUPPORTED, SV("100")));
+	assert_false(has_token(&msg, SIP_H_REQUIRE, SV("timer")));
 	sip_each_start(&each, &msg, SIP_H_ALLOW);
 	assert_false(sip_each_token(&each, &token));
 	assert_int_equal(each.at.fault, SIP_OK);
@@ -467,6 +483,50 @@ static void a_walk_stops_at_what_is_malformed(void **state)
 	}
 }
 
+static void a_walk_of_another_type_writes_nothing(void **state)
+{
+	static const char text[] =
+		"INVITE sip:a SIP/2.0\r\nContact: <sip:a>\r\nVia: SIP/2.0/UDP h\r\n"
+		"Supported: timer\r\n\r\n";
+	struct sip_msg msg;
+	struct sip_where at;
+	struct sip_each each;
+	struct sip_via via;
+	struct sip_nameaddr addr;
+	struct sip_token token;
+
+	(void)state;
+	assert_true(sip_parse_datagram(&msg, text, sizeof(text) - 1, &at) > 0);
+	sip_each_start(&each, &msg, SIP_H_CONTACT);
+	assert_false(sip_each_token(&each, &token));
+	assert_int_equal(each.at.fault, SIP_FAULT_BAD);
+	sip_each_start(&each, &msg, SIP_H_VIA);
+	assert_false(sip_each_addr(&each, &addr));
+	assert_int_equal(each.at.fault, SIP_FAULT_BAD);
+	sip_each_start(&each, &msg, SIP_H_SUPPORTED);
+	assert_false(sip_each_via(&each, &via));
+	assert_int_equal(each.at.fault, SIP_FAULT_BAD);
+	sip_each_start(&each, &msg, SIP_H_CONTACT);
+	assert_int_equal(sip_each_has(&each, SV("x")), MG_EPARSE);
+}
+
+static void what_is_malformed_hides_no_token(void **state)
+{
+	static const char text[] = "INVITE sip:a SIP/2.0\r\nRequire: 100rel,,evil\r\n\r\n";
+	struct sip_msg msg;
+	struct sip_where at;
+	struct sip_each each;
+
+	(void)state;
+	assert_true(sip_parse_datagram(&msg, text, sizeof(text) - 1, &at) > 0);
+	sip_each_start(&each, &msg, SIP_H_REQUIRE);
+	assert_int_equal(sip_each_has(&each, SV("100rel")), 1);
+	sip_each_start(&each, &msg, SIP_H_REQUIRE);
+	assert_int_equal(sip_each_has(&each, SV("evil")), MG_EPARSE);
+	sip_each_start(&each, &msg, SIP_H_PROXY_REQUIRE);
+	assert_int_equal(sip_each_has(&each, SV("evil")), 0);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -479,6 +539,8 @@ int main(void)
 		cmocka_unit_test(request_uri),
 		cmocka_unit_test(walks_over_lines_and_commas),
 		cmocka_unit_test(a_walk_stops_at_what_is_malformed),
+		cmocka_unit_test(a_walk_of_another_type_writes_nothing),
+		cmocka_unit_test(what_is_malformed_hides_no_token),
 	};
 
 	return cmocka_run_group_tests(tests, make_room, leave_room);

@@ -6,7 +6,7 @@
  *                       *(CRLF dash-boundary padding CRLF body-part)
  *                       CRLF dash-boundary "--" padding [CRLF epilogue]
  *   dash-boundary     = "--" boundary
- *   body-part         = headers [CRLF *OCTET]
+ *   body-part         = headers CRLF *OCTET           (the blank line is not optional here)
  *   boundary          = 0*69<bchars> bcharsnospace
  */
 #include "sip/multipart.h"
@@ -312,6 +312,12 @@ int sip_multipart_parse(struct sip_multipart *out, struct sv content_type, struc
 		return r.err;
 	}
 	settle(&m);
+	for (unsigned i = 0; i < m.n; i++)
+		if (sip_multipart_is(m.part[i].content_type)) { /* SIP_MULTIPART_DEPTH_MAX is 1 */
+			*at = (struct sip_where){(uint32_t)(m.part[i].text.p - body.p),
+						 SIP_FAULT_BODY, SIP_H_OTHER};
+			return MG_ELIMIT;
+		}
 	*out = m;
 	return 0;
 }

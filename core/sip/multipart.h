@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * multipart: where the parts of a multipart body lie (RFC 2046 §5.1, RFC 5621). Parts are located, never rewritten or
- * decoded, so that what is forwarded stays byte-identical; a part that is multipart itself stays one part.
+ * decoded, so that what is forwarded stays byte-identical; a part that is multipart itself is refused (depth 1).
  *
  * What two readers could split differently is refused (threat P-8). A delimiter is a whole line: CRLF, "--", the
  * boundary, spaces, CRLF. A line that only begins like one is refused, since RFC 2046 §5.1.1 lets readers compare the
@@ -48,7 +48,7 @@ bool sip_multipart_is(struct sv content_type);
  * out        Untouched on failure.
  * at         On failure: SIP_FAULT_BODY and an offset into `body`; for a Content-Type that is no multipart or whose
  *            boundary is missing, twice there or bad, SIP_FAULT_BAD, SIP_H_CONTENT_TYPE and an offset into that.
- * Returns    0, MG_EPARSE, or MG_ELIMIT for more than SIP_MULTIPART_PARTS_MAX parts.
+ * Returns    0, MG_EPARSE, or MG_ELIMIT for more than SIP_MULTIPART_PARTS_MAX parts, or one that is multipart.
  */
 MG_MUST_CHECK int sip_multipart_parse(struct sip_multipart *out, struct sv content_type,
 				      struct sv body, struct sip_where *at);

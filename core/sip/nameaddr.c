@@ -15,18 +15,51 @@
 #include "sip/limits.h"
 #include "sip/param_scan.h"
 
-static inline bool take(void *ctx, const struct sip_param *param, struct lex_ctx *e)
-{
-	struct sip_nameaddr *na = ctx;
+/* A value under way, and which of the parameters that a registrar acts upon were there. */
+struct under_way {
+	struct sip_nameaddr *na;
+	unsigned seen;
+};
 
-	if (param->name.n != 3 || !param_is(param->name, "tag"))
-		return true;
+enum { SEEN_Q = 1, SEEN_EXPIRES = 2, SEEN_INSTANCE = 4, SEEN_REG_ID = 8 };
+
+/* The first of its kind. Two readers would take different ones of several (P-2). */
+static inline bool first(struct under_way *u, unsigned bit)
+{
+	bool again = u->seen & bit;
+
+	u->seen |= bit;
+	return !again;
+}
+
+static inline bool take_tag(struct sip_nameaddr *na, const struct sip_param *param,
+			    struct lex_ctx *e)
+{
 	if (param->value.n > SIP_IDENT_MAX)
 		e->fault = SIP_FAULT_TOO_LONG;
 	if (na->tag.n || !param->value.n || param->quoted || e->fault)
 		return false;
 	na->tag = param->value;
 	return true;
+}
+
+static inline bool take(void *ctx, const struct sip_param *param, struct lex_ctx *e)
+{
+	struct under_way *u = ctx;
+	struct sv name = param->name;
+
+	/* sip:a;b=c@d in no brackets: some find the "@" first, and then another host (§19.1.1) */
+	if (!u->na->bracketed && !u->na->uri.has_user && !param->quoted && param->has_value &&
+	    sv_find(param->value, '@') < param->value.n)
+		return false;
+	switch (name.n) {
+	case 1: return !param_is(name, "q") || (first(u, SEEN_Q) && !param->quoted);
+	case 3: return !param_is(name, "tag") || take_tag(u->na, param, e);
+	case 6: return !param_is(name, "reg-id") || first(u, SEEN_REG_ID);
+	case 7: return !param_is(name, "expires") || (first(u, SEEN_EXPIRES) && !param->quoted);
+	case 13: return !param_is(name, "+sip.instance") || first(u, SEEN_INSTANCE);
+	default: return true;
+	}
 }
 
 /* Read what stands before the URI. Returns where "<" or the scheme of an addr-spec begins. */
@@ -90,7 +123,8 @@ const char *sip_nameaddr_scan(struct sip_nameaddr *na, const char *p, const char
 		q = address(na, p, end, e);
 		if (!q)
 			return NULL;
-		q = param_scan(q, end, take, na, &na->params, e);
+		struct under_way u = {na, 0};
+		q = param_scan(q, end, take, &u, &na->params, e);
 		if (!q)
 			return NULL;
 	}
@@ -99,6 +133,14 @@ const char *sip_nameaddr_scan(struct sip_nameaddr *na, const char *p, const char
 	if (p < end && *p != ',')
 		return lex_fail(e, p, SIP_FAULT_BAD);
 	return p;
+}
+
+const char *sip_route_scan(struct sip_nameaddr *na, const char *p, const char *end,
+			   struct lex_ctx *e)
+{
+	const char *q = sip_nameaddr_scan(na, p, end, e);
+
+	return q && !na->bracketed ? lex_fail(e, p, SIP_FAULT_BAD) : q;
 }
 
 int sip_nameaddr_q(const struct sip_nameaddr *na)

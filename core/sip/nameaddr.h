@@ -30,6 +30,11 @@ struct sip_nameaddr {
 const char *sip_nameaddr_scan(struct sip_nameaddr *na, const char *p, const char *end,
 			      struct lex_ctx *e);
 
+/* The same for Route, Record-Route, Path and Service-Route, where the brackets are not optional (§20.30, §20.34): outside
+ * of them ";lr" would not belong to the URI. */
+const char *sip_route_scan(struct sip_nameaddr *na, const char *p, const char *end,
+			   struct lex_ctx *e);
+
 /* The q-value of a Contact in thousandths (§20.10: 0 to 1 with at most three decimals).
  *
  * Returns    0 to 1000, MG_ENOENT when there is none, MG_EPARSE.

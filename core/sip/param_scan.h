@@ -82,8 +82,8 @@ static inline __attribute__((always_inline)) const char *param_scan(const char *
 	return stop;
 }
 
-/* Same name, whose length is known to be the literal's. The literal is letters in lower case, and nothing but a
- * letter gives a letter when 0x20 is set. */
+/* Same name, whose length is known to be the literal's. The literal is in lower case; setting 0x20 makes no other token
+ * character one of its letters, and leaves "+", "-" and "." as they are. */
 #define param_is(name, lit) param_is_n((name).p, lit, sizeof(lit) - 1)
 
 static inline __attribute__((always_inline)) bool param_is_n(const char *p, const char *lower,

@@ -123,7 +123,7 @@ static int start_line(struct sip_msg *msg, const char *end)
 		if (q == limit || q + 1 == limit) {
 			if (limit == end && end - p <= SIP_START_LINE_MAX + 1)
 				return MG_EPARTIAL;
-			return fail(msg, p, SIP_FAULT_TOO_LONG, MG_ELIMIT);
+			return fail(msg, p, SIP_FAULT_START_LINE_TOO_LONG, MG_ELIMIT);
 		}
 		if (q[0] == '\r' && q[1] == '\n')
 			break;
@@ -156,14 +156,18 @@ static enum line_end at_crlf(const char *q, const char *end)
  */
 static MG_COLD const char *careful_line_end(struct sip_msg *msg, const char *v, const char *end)
 {
+	const char *escaped = NULL; /* the first control byte behind a backslash */
 	bool quoted = false;
 
 	for (const char *q = v; q < end; q++) {
 		unsigned char c = (unsigned char)*q;
 		if (c == '\r' && q + 1 < end && q[1] == '\n') {
 			enum line_end kind = at_crlf(q, end);
-			if (kind != LINE_FOLDS)
+			if (kind != LINE_FOLDS) {
+				if (quoted && escaped) /* no quoted string after all */
+					note(msg, escaped, SIP_FAULT_CONTROL_BYTE, SIP_H_OTHER);
 				return kind == LINE_ENDS ? q : NULL;
+			}
 			q += 2;
 		} else if (c == '\r' || c == '\n') {
 			if (c == '\r' && q + 1 == end)
@@ -173,6 +177,8 @@ static MG_COLD const char *careful_line_end(struct sip_msg *msg, const char *v, 
 			quoted = !quoted;
 		} else if (c == '\\' && quoted && q + 1 < end && q[1] != '\r' && q[1] != '\n') {
 			q++;
+			if (!escaped && ((unsigned char)*q < 0x20 || *q == 0x7f))
+				escaped = q;
 		} else if ((c < 0x20 && c != '\t') || c == 0x7f) {
 			note(msg, q, SIP_FAULT_CONTROL_BYTE, SIP_H_OTHER);
 		}
@@ -195,7 +201,9 @@ static inline const char *line_end(struct sip_msg *msg, const char *v, const cha
 				return kind == LINE_ENDS ? q : NULL;
 			q += 3;
 		} else if (*q == '\t') {
-			q++;
+			do
+				q++;
+			while (q < end && *q == '\t');
 		} else {
 			return careful_line_end(msg, v, end);
 		}

@@ -34,7 +34,8 @@ struct sip_stream {
  *
  * After MG_EPARTIAL, call again with the same bytes and more behind them; the work goes on where it stopped. After
  * success, remove the bytes returned from the buffer and call again. CRLFs between messages come out one by one as
- * SIP_KIND_CRLF or, the second of two, SIP_KIND_PING.
+ * SIP_KIND_CRLF or, the second of two, SIP_KIND_PING. Who sends pings itself on this stream (RFC 5626 §4.4.1) takes
+ * SIP_KIND_CRLF as its pong and sets stream->crlf to false, so that the next pong does not look like half a ping.
  *
  * at         On failure: byte offset and fault, which is final: the next boundary is unknown. When msg->fault is
  *            set on success, sip_fault_framing tells whether the same holds.

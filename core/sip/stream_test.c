@@ -469,7 +469,7 @@ static void limits_in_pieces(void **state)
 				ret = sip_parse_stream(&msg, &stream, in.p, len, &at);
 			}
 			assert_int_equal(ret, MG_ELIMIT);
-			assert_int_equal(at.fault, what == 0   ? SIP_FAULT_TOO_LONG
+			assert_int_equal(at.fault, what == 0   ? SIP_FAULT_START_LINE_TOO_LONG
 						   : what == 1 ? SIP_FAULT_SECTION_TOO_LONG
 							       : SIP_FAULT_TOO_MANY_HEADERS);
 			if (steps[k] < 100)

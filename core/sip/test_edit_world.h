@@ -119,7 +119,8 @@ static inline void dump_value(struct text *t, enum sip_hid id, const void *v)
 		dump_sv(t, "method", c->method_name);
 		text_add(t, " %u/%u/%u", c->number, c->rseq, c->method);
 		break;
-	case SIP_SHAPE_ADDR: dump_addr(t, v); break;
+	case SIP_SHAPE_ADDR:
+	case SIP_SHAPE_ROUTE: dump_addr(t, v); break;
 	case SIP_SHAPE_TOKEN: dump_token(t, v); break;
 	case SIP_SHAPE_VIA: dump_via(t, v); break;
 	case SIP_SHAPE_TEXT:
@@ -137,6 +138,7 @@ static inline void dump_walk(struct text *t, struct sip_each *each)
 
 	switch ((enum sip_shape)sip_header(each->id)->shape) {
 	case SIP_SHAPE_ADDR:
+	case SIP_SHAPE_ROUTE:
 		while (sip_each_addr(each, &v.addr))
 			dump_addr(t, &v.addr);
 		break;
@@ -363,6 +365,7 @@ static inline struct sv legal_value(struct choices *c, enum sip_hid id)
 	case SIP_SHAPE_CSEQ: return cseq[choose(c, 2)];
 	case SIP_SHAPE_RACK: return cseq[choose(c, 3)];
 	case SIP_SHAPE_ADDR: return addr[choose(c, 5)];
+	case SIP_SHAPE_ROUTE: return addr[choose(c, 2)];
 	case SIP_SHAPE_TOKEN: return token[choose(c, 4)];
 	case SIP_SHAPE_VIA: return via[choose(c, 4)];
 	case SIP_SHAPE_TEXT:

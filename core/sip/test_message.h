@@ -103,7 +103,8 @@ static inline const char *message_read_all(struct sip_msg *msg)
 		if (sip_header(id)->shape == SIP_SHAPE_VIA)
 			while (sip_each_via(&each, &v.via))
 				n++;
-		else if (sip_header(id)->shape == SIP_SHAPE_ADDR)
+		else if (sip_header(id)->shape == SIP_SHAPE_ADDR ||
+			 sip_header(id)->shape == SIP_SHAPE_ROUTE)
 			while (sip_each_addr(&each, &v.addr))
 				n++;
 		else if (sip_header(id)->shape == SIP_SHAPE_TOKEN)

@@ -46,56 +46,72 @@ const char *sip_transport_name(enum sip_transport transport)
 	return transports[transport].p;
 }
 
-/* Remember the parameters that routing asks for; each may stand there once (§19.1.1). */
-static bool take_param(struct sip_uri *u, struct sv name, struct sv value, bool has_value)
+enum {
+	ONCE_LR = 1 << 0,
+	ONCE_GR = 1 << 1,
+	ONCE_OB = 1 << 2,
+	ONCE_TTL = 1 << 3,
+	ONCE_USER = 1 << 4,
+	ONCE_MADDR = 1 << 5,
+	ONCE_METHOD = 1 << 6,
+	ONCE_TRANSPORT = 1 << 7,
+	ONCE_CONTEXT = 1 << 8,
+};
+
+static unsigned once_bit(struct sv name)
 {
 	switch (name.n) {
 	case 2:
-		if (NAME_IS(name, "lr")) {
-			if (u->lr)
-				return false;
-			u->lr = true;
-		} else if (NAME_IS(name, "gr")) {
-			u->gr = true;
-		} else if (NAME_IS(name, "ob")) {
-			u->ob = true;
-		}
+		return param_is(name, "lr")   ? ONCE_LR
+		       : param_is(name, "gr") ? ONCE_GR
+		       : param_is(name, "ob") ? ONCE_OB
+					      : 0;
+	case 3: return param_is(name, "ttl") ? ONCE_TTL : 0;
+	case 4: return param_is(name, "user") ? ONCE_USER : 0;
+	case 5: return param_is(name, "maddr") ? ONCE_MADDR : 0;
+	case 6: return param_is(name, "method") ? ONCE_METHOD : 0;
+	case 9: return param_is(name, "transport") ? ONCE_TRANSPORT : 0;
+	case 13: return param_is(name, "phone-context") ? ONCE_CONTEXT : 0;
+	default: return 0;
+	}
+}
+
+/* Remember the parameters that have a meaning here; each may stand there once (§19.1.1, RFC 3966 §3). */
+static inline bool take_param(struct sip_uri *u, struct sv name, struct sv value)
+{
+	unsigned bit = once_bit(name);
+
+	if (!bit)
 		return true;
-	case 4:
-		if (NAME_IS(name, "user") && sv_ieq(value, SV("phone")))
-			u->user_phone = true;
-		return true;
-	case 5:
-		if (!NAME_IS(name, "maddr"))
-			return true;
-		if (u->maddr.n || !value.n)
-			return false;
-		u->maddr = value;
-		return true;
-	case 9:
-		if (!NAME_IS(name, "transport"))
-			return true;
-		if (u->transport != SIP_TRANSPORT_NONE || !has_value || !value.n)
-			return false;
-		u->transport = (uint8_t)sip_transport_find(value);
-		return true;
+	if (u->once & bit)
+		return false;
+	u->once |= (uint16_t)bit;
+	switch (bit) {
+	case ONCE_LR: u->lr = true; return true;
+	case ONCE_GR: u->gr = true; return true;
+	case ONCE_OB: u->ob = true; return true;
+	case ONCE_USER: u->user_phone = sv_ieq(value, SV("phone")); return true;
+	case ONCE_MADDR: u->maddr = value; return value.n > 0;
+	case ONCE_TRANSPORT: u->transport = (uint8_t)sip_transport_find(value); return value.n > 0;
 	default: return true;
 	}
 }
 
 /* As take_param, for a name or value with escapes, which mean the bytes they stand for (§19.1.4, RFC 4475 §3.1.1.3). What
  * is longer than anything we ask for is nothing that we ask for. */
-static MG_COLD bool take_escaped(struct sip_uri *u, struct sv name, struct sv value, bool has_value)
+static MG_COLD bool take_escaped(struct sip_uri *u, struct sv name, struct sv value)
 {
 	char n[32], v[32];
 
+	if (u->scheme == SIP_SCHEME_TEL && sv_find(name, '%') < name.n)
+		return false; /* RFC 3966 has no escapes in names */
 	if (name.n > sizeof(n))
 		return true;
 	struct sv plain = sv_of(n, sip_uri_unescape(n, name));
 	if (value.n <= sizeof(v) &&
 	    !NAME_IS(plain, "maddr")) /* that one is remembered as written */
 		value = sv_of(v, sip_uri_unescape(v, value));
-	return take_param(u, plain, value, has_value);
+	return take_param(u, plain, value);
 }
 
 /* *( ";" pname [ "=" pvalue ] ): no white space inside a URI. */
@@ -113,14 +129,12 @@ static const char *params(struct sip_uri *u, const char *p, const char *end, str
 		struct sv nv = sv_span(name, p), vv = {p, 0};
 		if (!nv.n)
 			return lex_fail(e, name, SIP_FAULT_BAD);
-		bool has_value = p < end && *p == '=';
-		if (has_value) {
+		if (p < end && *p == '=') {
 			const char *v = p + 1;
 			p = lex_escaped(v, end, LEX_URIPARAM, &escaped, e);
 			vv = sv_span(v, p);
 		}
-		if (escaped ? !take_escaped(u, nv, vv, has_value)
-			    : !take_param(u, nv, vv, has_value))
+		if (escaped ? !take_escaped(u, nv, vv) : !take_param(u, nv, vv))
 			return lex_fail(e, name, SIP_FAULT_BAD);
 		escaped = false;
 	}

@@ -40,6 +40,7 @@ struct sip_uri {
 	struct sv headers;  /* behind the "?" */
 	struct sv maddr;    /* value of that parameter */
 	uint16_t port;      /* 0: not said */
+	uint16_t once;      /* the parser's own: which parameters of meaning were there */
 	uint8_t scheme;     /* enum sip_scheme */
 	uint8_t host_kind;  /* enum lex_host */
 	uint8_t transport;  /* enum sip_transport of the parameter */

@@ -65,11 +65,17 @@ static bool component_eq(struct sv a, struct sv b, unsigned how)
 	return c == d;
 }
 
+/* A name without the dot that may end it: the same host. */
+static struct sv undotted(struct sv host)
+{
+	return host.n && host.p[host.n - 1] == '.' ? sv_of(host.p, host.n - 1) : host;
+}
+
 static bool host_eq(struct sv a, struct sv b)
 {
 	struct addr x, y;
 
-	if (sv_ieq(a, b))
+	if (sv_ieq(undotted(a), undotted(b)))
 		return true;
 	return addr_parse(a, ADDR_THREE_COLONS, &x) == 0 &&
 	       addr_parse(b, ADDR_THREE_COLONS, &y) == 0 && addr_host_eq(&x, &y);
@@ -352,7 +358,7 @@ static void put_host(struct out *o, const struct sip_uri *uri)
 	if (uri->host_kind == LEX_HOST_V6 && addr_parse(uri->host, ADDR_THREE_COLONS, &a) == 0)
 		put_text(o, sv_of(text, addr_write(&a, ADDR_URI, text)));
 	else
-		put_text(o, uri->host);
+		put_text(o, undotted(uri->host));
 }
 
 static void put_port(struct out *o, unsigned port)

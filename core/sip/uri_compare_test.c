@@ -75,7 +75,7 @@ static const struct {
 	{"sip:a@[::ffff:192.0.2.1]", "sip:a@192.0.2.1", true},
 	{"sip:a@[2001:db8:::192.0.2.1]", "sip:a@[2001:db8::192.0.2.1]", true},
 	{"sip:a@[::1]", "sip:a@localhost", false},
-	{"sip:a@example.com", "sip:a@example.com.", false},
+	{"sip:a@example.com", "sip:a@Example.com.", true},
 	/* parameters that count although only one has them */
 	{"sip:a@b;user=phone", "sip:a@b", false},
 	{"sip:a@b;user=phone", "sip:a@b;USER=Phone", true},
@@ -201,6 +201,7 @@ static const struct {
 	{"sip:a@192.0.2.1:05060", "sip:a@192.0.2.1:5060"},
 	{"sip:a@[2001:DB8:0:0::1]:5060", "sip:a@[2001:db8::1]:5060"},
 	{"sip:a@[::ffff:192.0.2.1]", "sip:a@192.0.2.1"},
+	{"sip:a@Atlanta.com.", "sip:a@atlanta.com"},
 	{"tel:+1-(201).555", "tel:+1201555"},
 	{"TEL:+1201;ext=3;phone-context=example.com", "tel:+1201"},
 	{"tel:70-4A*#;ext=3;Phone-Context=Example.COM", "tel:704a*#;phone-context=example.com"},

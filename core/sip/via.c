@@ -31,7 +31,7 @@ static bool take_rport(struct sip_via *via, const struct sip_param *param)
 {
 	uint32_t port = 0;
 
-	if (via->has_rport ||
+	if (via->has_rport || param->quoted ||
 	    (param->value.n && (sv_u32(param->value, 65535, &port) != 0 || port == 0)))
 		return false;
 	via->has_rport = true;
@@ -43,7 +43,8 @@ static bool take_ttl(struct sip_via *via, const struct sip_param *param)
 {
 	uint32_t ttl;
 
-	if (via->has_ttl || param->value.n > 3 || sv_u32(param->value, 255, &ttl) != 0)
+	if (via->has_ttl || param->quoted || param->value.n > 3 ||
+	    sv_u32(param->value, 255, &ttl) != 0)
 		return false;
 	via->has_ttl = true;
 	via->ttl = (uint8_t)ttl;
@@ -52,7 +53,8 @@ static bool take_ttl(struct sip_via *via, const struct sip_param *param)
 
 static bool take_keep(struct sip_via *via, const struct sip_param *param)
 {
-	if (param->value.n && sv_u32(param->value, UINT32_MAX, &via->keep_s) != 0)
+	if (via->has_keep || param->quoted ||
+	    (param->value.n && sv_u32(param->value, UINT32_MAX, &via->keep_s) != 0))
 		return false;
 	via->has_keep = true;
 	return true;

@@ -104,7 +104,8 @@ static void add_each(struct sum *s, struct sip_msg *msg, enum sip_hid id)
 	if (sip_header(id)->shape == SIP_SHAPE_VIA)
 		while (sip_each_via(&each, &via))
 			add_via(s, msg, &via);
-	else if (sip_header(id)->shape == SIP_SHAPE_ADDR)
+	else if (sip_header(id)->shape == SIP_SHAPE_ADDR ||
+		 sip_header(id)->shape == SIP_SHAPE_ROUTE)
 		while (sip_each_addr(&each, &addr))
 			add_addr(s, msg, &addr);
 	else if (sip_header(id)->shape == SIP_SHAPE_TOKEN)

@@ -533,6 +533,8 @@ static bool list_fact(struct sip_msg *msg, enum sip_hid id, struct sv what)
 		return false;
 	}
 	sip_each_start(&each, msg, id);
+	if (shape == SIP_SHAPE_ROUTE)
+		shape = SIP_SHAPE_ADDR; /* the same type */
 	while (shape == SIP_SHAPE_VIA    ? sip_each_via(&each, &via)
 	       : shape == SIP_SHAPE_ADDR ? sip_each_addr(&each, &na)
 					 : sip_each_token(&each, &token)) {
@@ -557,6 +559,14 @@ static void line_fact(const struct sip_msg *msg, struct sv name)
 			return;
 		}
 	fail_msg("no line %.*s", SV_ARG(name));
+}
+
+static bool has_token(struct sip_msg *m, enum sip_hid id, struct sv token)
+{
+	struct sip_each each;
+
+	sip_each_start(&each, m, id);
+	return sip_each_has(&each, token) == 1;
 }
 
 static void message_fact(struct sip_msg *msg, struct sv what)
@@ -594,11 +604,11 @@ static void message_fact(struct sip_msg *msg, struct sv what)
 	else if (is(&what, "line "))
 		line_fact(msg, what);
 	else if (is(&what, "require "))
-		text_add(&got, sip_has_token(msg, SIP_H_REQUIRE, what) ? "yes" : "no");
+		text_add(&got, has_token(msg, SIP_H_REQUIRE, what) ? "yes" : "no");
 	else if (is(&what, "proxy-require "))
-		text_add(&got, sip_has_token(msg, SIP_H_PROXY_REQUIRE, what) ? "yes" : "no");
+		text_add(&got, has_token(msg, SIP_H_PROXY_REQUIRE, what) ? "yes" : "no");
 	else if (is(&what, "accept "))
-		text_add(&got, sip_has_token(msg, SIP_H_ACCEPT, what) ? "yes" : "no");
+		text_add(&got, has_token(msg, SIP_H_ACCEPT, what) ? "yes" : "no");
 	else if (!(is(&what, "via") && list_fact(msg, SIP_H_VIA, what)) &&
 		 !(is(&what, "contact") && list_fact(msg, SIP_H_CONTACT, what)) &&
 		 !(is(&what, "route") && list_fact(msg, SIP_H_ROUTE, what)) &&
