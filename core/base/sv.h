@@ -57,8 +57,8 @@ static inline bool sv_eq(struct sv a, struct sv b)
 /* Same bytes but for the case of ASCII letters. */
 bool sv_ieq(struct sv a, struct sv b);
 
-/* Order as memcmp does, then by length; the case of ASCII letters is ignored. Returns < 0, 0 or >
- * 0. */
+/* Order as memcmp does, then by length; the case of ASCII letters is ignored. Returns below 0, 0
+ * or above. */
 int sv_icmp(struct sv a, struct sv b);
 
 /* `a` begins with `b`. */

@@ -18,8 +18,8 @@
  */
 struct sip_digest {
 	struct evp_md_ctx_st *ctx;
-	struct evp_md_st *md
-		[3]; /* MD5, SHA-256, SHA-512/256; NULL where libcrypto refuses (MD5 under FIPS) */
+	/* MD5, SHA-256, SHA-512/256; NULL where libcrypto refuses (MD5 under FIPS) */
+	struct evp_md_st *md[3];
 };
 
 /* Fetch what libcrypto has.
@@ -72,15 +72,15 @@ MG_MUST_CHECK int sip_digest_rspauth(struct sip_digest *d, const struct sip_dige
 struct sip_digest_offer {
 	struct sv realm;
 	unsigned algs; /* SIP_DIGEST_BIT, or-ed */
-	unsigned
-		qops; /* SIP_QOP_AUTH, SIP_QOP_AUTH_INT; 0 asks for none and takes RFC 2069 credentials only */
+	/* SIP_QOP_AUTH, SIP_QOP_AUTH_INT; 0 asks for none and takes RFC 2069 credentials only */
+	unsigned qops;
 };
 
 enum sip_verdict {
 	SIP_VERDICT_NONE, /* no credentials for this offer, or no proof of anything: challenge afresh */
 	SIP_VERDICT_WRONG, /* answers a nonce of ours wrongly: counts as a failed attempt */
 	SIP_VERDICT_STALE, /* right, but for a nonce of ours that is over: challenge with stale=true */
-	SIP_VERDICT_OK, /* right; the nc window (nonce.h) still has its say */
+	SIP_VERDICT_OK,    /* right; the nc window (nonce.h) still has its say */
 };
 
 /* What the server knows besides the header. */
@@ -88,8 +88,8 @@ struct sip_digest_check {
 	const struct sip_digest_offer *offer;
 	struct sv method;
 	struct sv body; /* for auth-int */
-	struct sv
-		ha1; /* of the user, of the algorithm that the credentials name; empty for an unknown user */
+	/* of the user, of the algorithm that the credentials name; empty for an unknown user */
+	struct sv ha1;
 	int nonce; /* what sip_nonce_verify said: 0, MG_ESTALE, or MG_EAUTH */
 };
 

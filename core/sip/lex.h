@@ -14,28 +14,26 @@
 #include "sip/fault.h"
 #include "sip/scan.h"
 
+/* clang-format off */
 enum {
-	LEX_TOKEN = 1 << 0, /* token */
-	LEX_HOST = 1 << 1, /* alphanum, "-", "." and the "_" that many networks use in host names */
-	LEX_USER =
-		1
-		<< 2, /* unreserved and user-unreserved, and the "#" that many phones dial unescaped */
-	LEX_PASSWORD = 1 << 3,  /* password without escapes */
-	LEX_URIPARAM = 1 << 4,  /* paramchar without escapes */
-	LEX_URIHEADER = 1 << 5, /* hname, hvalue, "=" and "&" without escapes */
-	LEX_VALUE =
-		1
-		<< 6, /* value of a header parameter: gen-value and what else ends at no delimiter, UTF-8 too */
-	LEX_WORD = 1 << 7,  /* visible and not ";" or ",": the value of a token-shaped header */
-	LEX_SPACE = 1 << 8, /* SP, HTAB, CR, LF */
-	LEX_HEX = 1 << 9,
-	LEX_DIGIT = 1 << 10,
-	LEX_ALPHA = 1 << 11,
-	LEX_SCHEME = 1 << 12,   /* alphanum, "+", "-", "." */
-	LEX_BAREUSER = 1 << 14, /* LEX_USER without what ends a URI that stands in no brackets */
-	LEX_DISPLAY = 1 << 15,  /* an unquoted display name: tokens, white space, UTF-8 */
-	LEX_OPAQUE = 1 << 13, /* what a URI of an unknown scheme may hold: visible ASCII but <> " */
+	LEX_TOKEN     = 1 << 0,  /* token */
+	LEX_HOST      = 1 << 1,  /* alphanum, "-", "." and the "_" that many networks use in host names */
+	LEX_USER      = 1 << 2,  /* unreserved and user-unreserved, and the "#" that many phones dial unescaped */
+	LEX_PASSWORD  = 1 << 3,  /* password without escapes */
+	LEX_URIPARAM  = 1 << 4,  /* paramchar without escapes */
+	LEX_URIHEADER = 1 << 5,  /* hname, hvalue, "=" and "&" without escapes */
+	LEX_VALUE     = 1 << 6,  /* value of a header parameter: gen-value and what else ends at no delimiter, UTF-8 too */
+	LEX_WORD      = 1 << 7,  /* visible and not ";" or ",": the value of a token-shaped header */
+	LEX_SPACE     = 1 << 8,  /* SP, HTAB, CR, LF */
+	LEX_HEX       = 1 << 9,
+	LEX_DIGIT     = 1 << 10,
+	LEX_ALPHA     = 1 << 11,
+	LEX_SCHEME    = 1 << 12, /* alphanum, "+", "-", "." */
+	LEX_OPAQUE    = 1 << 13, /* what a URI of an unknown scheme may hold: visible ASCII but <> " */
+	LEX_BAREUSER  = 1 << 14, /* LEX_USER without what ends a URI that stands in no brackets */
+	LEX_DISPLAY   = 1 << 15, /* an unquoted display name: tokens, white space, UTF-8 */
 };
+/* clang-format on */
 
 extern const uint16_t lex_class[256];
 

@@ -19,15 +19,15 @@
 
 /* One part. Views lie in the body; values of fields are trimmed, folds in them as written, empty when absent. */
 struct sip_part {
-	struct sv
-		text; /* headers and body, from behind the delimiter line to before the next one's CRLF */
+	/* headers and body, from behind the delimiter line to before the next one's CRLF */
+	struct sv text;
 	struct sv headers; /* header lines with their CRLFs, without the blank line */
 	struct sv body;
 	struct sv content_type; /* absent means text/plain (RFC 2046 §5.1) */
 	struct sv content_disposition;
 	struct sv content_id;
-	struct sv
-		content_transfer_encoding; /* base64 or quoted-printable: the body is not what it seems */
+	/* base64 or quoted-printable: the body is not what it seems */
+	struct sv content_transfer_encoding;
 	struct sv content_encoding;
 };
 
