@@ -134,7 +134,8 @@ static void check_verdict(struct sip_credentials *c)
 	c->response = sv_of(response, (size_t)len);
 	CHECK(sip_digest_check(&digest, c, &k) == SIP_VERDICT_OK);
 	k.nonce = MG_EAUTH;
-	CHECK(sip_digest_check(&digest, c, &k) == SIP_VERDICT_NONE); /* no nonce of ours, no verdict */
+	CHECK(sip_digest_check(&digest, c, &k) ==
+	      SIP_VERDICT_NONE); /* no nonce of ours, no verdict */
 	k.ha1.n = 0;
 	CHECK(sip_digest_check(&digest, c, &k) == SIP_VERDICT_NONE);
 }
