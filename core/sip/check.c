@@ -102,8 +102,6 @@ static int check_addrs(struct sip_msg *msg, enum sip_hid id, unsigned *left, boo
 			fault(at, off, SIP_FAULT_TOO_MANY, id);
 			return MG_ELIMIT;
 		}
-		if (na.star && id != SIP_H_CONTACT)
-			return fault(at, off, SIP_FAULT_BAD, id);
 		if (*star || (na.star && sip_contact(msg, at)->text.p != na.text.p))
 			return fault(at, off, SIP_FAULT_DUPLICATE,
 				     id); /* "*" beside another value */
