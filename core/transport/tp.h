@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * tp: sockets to messages and back, for one worker: what arrives is handed up parsed, with the flow it came on; what is sent goes to a
+ * target: an address and a transport, or a flow that exists. Which target, and what to do when it fails, is decided above. One `struct tp`
+ * belongs to one worker's loop; what workers share lies in `struct tp_shared`.
+ */
+#ifndef MG_TRANSPORT_TP_H
+#define MG_TRANSPORT_TP_H
+
+#include "base/addr.h"
+#include "base/list.h"
+#include "base/rand.h"
+#include "base/stats.h"
+#include "event/loop.h"
+#include "sip/message.h"
+#include "sip/out.h"
+#include "sip/parse.h"
+#include "transport/listener.h"
+
+struct tp;
+struct tp_shared;
+struct tp_letter;
+
+/* What all workers share: the directory of connections and the counts per source.
+ *
+ * sources_max  Sources counted at a time (the least recently seen goes first).
+ */
+MG_MUST_CHECK struct tp_shared *tp_shared_new(unsigned sources_max);
+void tp_shared_free(struct tp_shared *shared);
+
+/* ---- what arrives ---- */
+
+/* A connection: worker, slot and generation in one number. 0 is none. The worker that owns it can be read off (tp_conn_worker). */
+typedef uint64_t tp_conn;
+unsigned tp_conn_worker(tp_conn conn);
+
+/* Where a message came from, and the way back. Plain data: may be copied, kept, and go to other workers. */
+struct tp_flow {
+	struct addr peer;
+	struct addr local;  /* our own address that was asked; answers leave from there (IP_PKTINFO) */
+	tp_conn conn;       /* 0 for UDP */
+	uint16_t listener;  /* id, see listener.h; of an outgoing connection the one it was opened for */
+	uint16_t zone;      /* of that listener */
+	uint8_t transport;  /* enum sip_transport: UDP, TCP, TLS */
+	bool proven;        /* the peer has shown that it receives at its address: a connection */
+	bool trusted_tls;   /* TLS with a client certificate that verified */
+};
+
+/* The bytes of a message, counted; one owner thread at a time (ownership may move with a message to another worker). */
+struct tp_buf {
+	uint32_t refs;
+	uint32_t cap;
+	char data[];
+};
+struct tp_buf *tp_buf_new(uint32_t cap); /* NULL without memory; one reference */
+void tp_buf_unref(struct tp_buf *buf);   /* NULL is fine */
+
+/* One message during the callback. `msg` and `buf` are the transport's: who needs them longer calls tp_rx_keep. */
+struct tp_rx {
+	struct sip_msg *msg;
+	struct tp_buf *buf; /* NULL: the bytes lie in a stream's buffer and are copied when kept */
+	struct tp_flow flow;
+	uint64_t at_us;       /* when it arrived as far as we know: the kernel's time stamp if asked for, else the wake-up */
+	struct sip_where at;  /* what the index or the framer found wrong, fault SIP_OK if nothing */
+	int err;              /* 0, MG_EPARSE, MG_ELIMIT: the parser's verdict; msg is filled as far as it came */
+};
+
+/* A message that is kept: bytes and a packed index, independent of the transport; to be freed once, in any thread that owns it. */
+struct tp_kept {
+	struct sip_msg *msg;
+	struct tp_buf *buf;
+	struct tp_flow flow;
+	uint64_t at_us;
+};
+/* Keep a message. Returns NULL without memory. Typed values that were read stay remembered when the bytes did not move. */
+MG_MUST_CHECK struct tp_kept *tp_rx_keep(struct tp_rx *rx);
+void tp_kept_free(struct tp_kept *kept); /* NULL is fine */
+
+enum tp_verdict { TP_PASS, TP_DROP };
+
+struct tp_events {
+	/* A datagram or a new connection (len 0), by its source alone, before anything is looked at: ARRIVAL. */
+	enum tp_verdict (*arrival)(void *arg, const struct tp_flow *flow, size_t len);
+	/* A message, well formed or not (rx->err). Keepalives and STUN have been dealt with. On a stream whose framing is lost the connection closes
+	 * after this, once what was sent in answer is out. */
+	void (*message)(void *arg, struct tp_rx *rx);
+	/* ICMP said that a datagram of ours did not arrive. `quoted` is its begin, as far as the kernel kept it. */
+	void (*unreachable)(void *arg, const struct addr *peer, int err, struct sv quoted);
+	/* Bytes for a connection that another worker owns: hand them to tp_receive_letter there. Takes `buf` on success. Returns 0 or a negative
+	 * error. */
+	int (*letter)(void *arg, unsigned worker, struct tp_letter *letter);
+	/* A connection is gone; flows that name it are dead. */
+	void (*closed)(void *arg, tp_conn conn);
+	/* Bytes are about to leave (SEND): observe or veto. Called for every message, not for keepalives. */
+	enum tp_verdict (*sending)(void *arg, const struct tp_flow *to, struct sv bytes);
+};
+
+/* Between workers: bytes for a connection, or the news that such bytes could not be sent. */
+struct tp_letter {
+	tp_conn conn;
+	unsigned from;      /* worker to be told of a failure */
+	int failed;         /* 0: send `bytes`; else the error that met them */
+	uint32_t n;
+	char bytes[];
+};
+void tp_letter_free(struct tp_letter *letter);
+/* A letter that another worker sent through `letter`. Takes it. */
+void tp_receive_letter(struct tp *tp, struct tp_letter *letter);
+
+/* ---- making one ---- */
+
+struct tp_env {
+	struct loop *loop;
+	unsigned worker, workers;
+	struct tp_shared *shared;
+	struct rnd *rnd;
+	struct stats *stats; /* rows of tp_stats.h */
+	const struct tp_events *on;
+	void *arg;
+};
+
+MG_MUST_CHECK struct tp *tp_new(const struct tp_env *env);
+void tp_free(struct tp *tp);
+
+/* Take over a configuration: begin to listen on what is new, stop on what is gone (connections stay), use its limits and TLS contexts for what is
+ * new from now on. `config` must stay until the next one has been applied and tp_config_unused says so. Returns 0 or MG_ENOMEM, then nothing has
+ * changed. */
+MG_MUST_CHECK int tp_apply(struct tp *tp, const struct tp_config *config);
+
+/* Stop listening and reading, keep what is being sent: for a graceful end. */
+void tp_stop(struct tp *tp);
+
+/* ---- sending ---- */
+
+/* Where a message goes. Either `conn` (a flow that must exist), or an address and transport, for which a connection is found or opened. */
+struct tp_target {
+	struct addr addr;
+	struct addr local;    /* UDP: source address to use when the listener is a wildcard; ADDR_NONE: the kernel's choice */
+	tp_conn conn;
+	uint16_t listener;    /* id of the one it leaves by (tp_pick) */
+	uint8_t transport;
+	bool fixed;           /* the transport was asked for: no trying of a stream for large requests (T-14) */
+	char domain[256];     /* TLS: the name asked for before any SRV, that the certificate must hold (RFC 5922); "" on a flow */
+};
+
+/* The flow back to who sent a message, as a target: RFC 3261 §18.2.2, RFC 3581 and T-9. `via` is the request's top Via. */
+void tp_reply_target(struct tp *tp, const struct tp_flow *flow, const struct sip_via *via,
+		     struct tp_target *out);
+
+/* Embedded in whoever wants to know that what it sent on a stream is lost: connect failed or timed out, name not in the certificate, connection
+ * broken or closed before the ticket was taken back, queue full. Never called from within tp_send. */
+struct tp_ticket {
+	struct list link;
+	void (*failed)(struct tp_ticket *ticket, int err);
+};
+void tp_ticket_init(struct tp_ticket *ticket, void (*failed)(struct tp_ticket *, int));
+void tp_ticket_drop(struct tp_ticket *ticket); /* no longer interested; may be called twice */
+
+/* Send a message. The bytes are copied before it returns (datagrams leave in one sendmmsg at the end of the turn).
+ *
+ * ticket     May be NULL. Used for streams only.
+ * Returns    0 (on its way), or a negative errno when it is known at once that it cannot be sent (EMSGSIZE, ECONNREFUSED by a remembered
+ *            failure, EHOSTUNREACH, ENOBUFS, ENOTCONN for a flow that is gone), MG_EAUTH when a veto stopped it. The ticket is not used then.
+ */
+MG_MUST_CHECK int tp_send(struct tp *tp, const struct tp_target *to, struct sv bytes,
+			  struct tp_ticket *ticket);
+
+/* Whether a flow's connection is still there; true for UDP. For connections of other workers what the directory says. */
+bool tp_flow_alive(struct tp *tp, const struct tp_flow *flow);
+
+/* ---- which way out ---- */
+
+/* Choose the listener by which a request leaves towards `to` (transport and addr filled): of `zone` if that is not TP_ANY_ZONE, else preferring
+ * zone `from`, and in it the listener whose address the kernel would use as source. Fills to->listener and to->local.
+ *
+ * Returns 0, or MG_ENOENT when no listener of that transport and address family is there. */
+#define TP_ANY_ZONE 0xffff
+MG_MUST_CHECK int tp_pick(struct tp *tp, uint16_t zone, uint16_t from, struct tp_target *to);
+
+/* host[:port] that a listener is known by to its peers, for Via sent-by, Record-Route and Contact: the advertised address, else the bound one, else
+ * (wildcard) `local`. Port left out when it is the transport's default. Returns bytes written (at most TP_SENTBY_MAX), no NUL. */
+#define TP_SENTBY_MAX 272
+size_t tp_sentby(struct tp *tp, uint16_t listener, const struct addr *local,
+		 char out[TP_SENTBY_MAX]);
+
+/* Whether host and port (0: the default of that transport; transport NONE: any) name ourselves: a bound, advertised or local address of a listener. */
+bool tp_is_us(struct tp *tp, struct sv host, uint16_t port, enum sip_transport transport);
+
+/* T-13: whether a message must not be sent there (loopback, link-local and so on unless the listener is bound there itself; own listeners are
+ * allowed only as `tp_is_us` loops are dealt with above). */
+bool tp_forbidden(struct tp *tp, const struct tp_target *to);
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * tp_priv: what the files of this room share: one worker's transport with its sockets (udp.c), connections (conn.c, tls.c) and rules.
+ */
+#ifndef MG_TRANSPORT_TP_PRIV_H
+#define MG_TRANSPORT_TP_PRIV_H
+
+#include "transport/tp.h"
+#include "transport/tp_stats.h"
+
+struct conns; /* this worker's connections: conn.c */
+struct udp;   /* this worker's datagram sockets: udp.c */
+
+struct tp {
+	struct tp_env env;
+	const struct tp_config *config; /* NULL before the first tp_apply */
+	struct udp *udp;
+	struct conns *conns;
+	struct sip_msg *msg; /* scratch for whatever is being parsed */
+	bool stopped;
+};
+
+static inline void tp_count(struct tp *tp, enum tp_stat id)
+{
+	stats_add(tp->env.stats, tp->env.worker, id, 1);
+}
+
+/* The listener of an id, NULL when the present configuration has none. */
+const struct tp_listener *tp_listener_of(const struct tp *tp, uint16_t id);
+const struct tp_zone *tp_zone_of(const struct tp *tp, uint16_t zone);
+
+/* Whether arrival lets a datagram or new connection in. Counts drops. */
+bool tp_arrives(struct tp *tp, const struct tp_flow *flow, size_t len);
+
+/* Ask SEND; false: counted, not to be sent. */
+bool tp_may_send(struct tp *tp, const struct tp_flow *to, struct sv bytes);
+
+/* Whether `peer` may get another answer to a keepalive now (T-12): per source, shared by UDP and streams. */
+bool tp_keepalive_ok(struct tp *tp, const struct addr *peer, const struct tp_zone *zone);
+
+/* The answer to a STUN binding request (RFC 5389, RFC 5626 §4.4.2) in `packet`, with the source it came from.
+ *
+ * Returns    bytes written to out; 0 when it is no binding request that gets an answer.
+ */
+size_t tp_stun_answer(struct sv packet, const struct addr *source, char out[64]);
+
+/* ---- udp.c, called by tp.c ---- */
+MG_MUST_CHECK struct udp *udp_new(struct tp *tp);
+void udp_free(struct udp *udp);
+MG_MUST_CHECK int udp_apply(struct udp *udp, const struct tp_config *config);
+void udp_stop(struct udp *udp);
+MG_MUST_CHECK int udp_send(struct udp *udp, const struct tp_target *to, struct sv bytes);
+
+/* ---- conn.c, called by tp.c ---- */
+MG_MUST_CHECK struct conns *conns_new(struct tp *tp);
+void conns_free(struct conns *conns);
+/* Take over listeners and limits; connections live on, also those of listeners that are gone. */
+MG_MUST_CHECK int conns_apply(struct conns *conns, const struct tp_config *config);
+void conns_stop(struct conns *conns);
+MG_MUST_CHECK int conns_send(struct conns *conns, const struct tp_target *to, struct sv bytes,
+			     struct tp_ticket *ticket);
+void conns_letter(struct conns *conns, struct tp_letter *letter); /* takes it */
+bool conns_alive(struct conns *conns, tp_conn conn);
+
+/* ---- shared.c: what all workers share ---- */
+struct tp_directory; /* who owns which connection: (transport, peer, domain) -> tp_conn; a mutex a shard */
+struct tp_directory *tp_shared_directory(struct tp_shared *shared);
+
+#endif
