@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * chain: the modules of one configuration in their order, and the run of a request through their phases. What a verdict leads to is done by the callbacks of
+ * struct chain_events: the daemon's flow connects them with the router and the transactions.
+ */
+#ifndef MG_CHAIN_CHAIN_H
+#define MG_CHAIN_CHAIN_H
+
+#include "chain/mg_module.h"
+#include "conf/load.h"
+
+/* ---- modules of a configuration (registry.c) ---- */
+
+/* What the configuration says of one module: the group { name = ...; file = ...; options }. */
+struct chain_module_conf {
+	const char *name;
+	struct conf_file file;  /* of a third-party module */
+	const void *options;    /* the struct of its table, NULL when it has none */
+	const char *at;         /* "margrave.cfg:31" */
+};
+
+/* The modules that are linked in, ended by NULL. Given by the daemon. */
+extern const struct mg_module *const chain_builtin[];
+
+/* Open a third-party module (dlopen by descriptor) and check its ABI version and descriptor. Kept open for good.
+ *
+ * why        Text for the operator on failure: "abi version 2, this is 1".
+ */
+MG_MUST_CHECK const struct mg_module *chain_open(int fd, const char *path, char *why, size_t why_n);
+
+struct chain; /* the modules of one configuration, shared by all workers */
+
+struct chain_setup {
+	const struct mg_zone *zones;
+	unsigned n_zones;
+	unsigned workers;
+	const struct chain_module_conf *modules; /* in order */
+	const struct mg_module *const *descriptors; /* beside them */
+	unsigned n;
+	struct chain *before; /* of the running configuration, NULL at first */
+	struct conf_faults *faults;
+};
+/* Load all: NULL, and faults added, when one fails; those loaded before are unloaded again. */
+MG_MUST_CHECK struct chain *chain_new(const struct chain_setup *setup);
+/* Unload; after the last worker has left it. */
+void chain_free(struct chain *chain);
+/* Whether any module that tells says that this source is known (role "sources"). Any thread. */
+bool chain_known(const struct chain *chain, const struct addr *addr);
+/* Counters of module i for metrics; false beyond the last. */
+bool chain_counters(const struct chain *chain, unsigned i, const char **name, const struct stats **counters);
+
+/* ---- one worker ---- */
+
+struct chain_events {
+	/* Send a response of our own: statelessly when no server transaction was begun (`stateful` false). Headers are those given by modules. */
+	void (*answer)(void *arg, struct mg_request *r, const struct sip_response *response, bool stateful);
+	/* Something waits now, or answers: from here on a server transaction is owed. Returns 0, or MG_ELIMIT when there is no room. */
+	int (*begin)(void *arg, struct mg_request *r);
+	/* A phase that had to wait is over: `verdict` is that of the whole phase (NEXT: all said NEXT). `b` in BRANCH only. */
+	void (*resumed)(void *arg, struct mg_request *r, enum mg_phase phase, struct mg_branch *b,
+			struct mg_verdict verdict);
+	/* Bring fn(arg2) to that worker's thread; any thread. Returns 0 or MG_ELIMIT. */
+	int (*post)(void *arg, unsigned worker, void (*fn)(void *arg2, uint64_t n), void *arg2, uint64_t n);
+};
+
+struct mg_worker {
+	struct loop *loop; /* opaque here: the daemon's callbacks give time and timers */
+	unsigned index;
+	struct chain *chain; /* current */
+	struct wheel *wheel;
+	struct rnd *rnd;
+	uint64_t (*now_ms)(const struct loop *loop);
+	const struct chain_events *on;
+	void *arg;
+	uint32_t waiting_max;   /* suspended requests of this worker: 1 000 */
+	struct chain_waits *waits; /* wait.c's own */
+	struct stats *stats;    /* rows of chain_stats.h */
+};
+MG_MUST_CHECK int chain_worker_init(struct mg_worker *worker);
+void chain_worker_done(struct mg_worker *worker);
+/* Take `chain` as the current one: its modules' `worker` hooks run. Returns 0 or the hook's error (nothing changed). */
+MG_MUST_CHECK int chain_worker_enter(struct mg_worker *worker, struct chain *chain);
+/* This worker is done with a chain it has left: `worker_end` hooks run. */
+void chain_worker_leave(struct mg_worker *worker, struct chain *chain);
+void chain_tick(struct mg_worker *worker, uint64_t now_ms);
+unsigned chain_waiting(const struct mg_worker *worker);
+
+/* ---- a request through it ----
+ *
+ * The daemon embeds struct mg_request's storage: chain_request_size bytes at the begin of its own. */
+struct mg_request {
+	struct mg_worker *worker;
+	struct chain *chain;     /* the one it began with */
+	struct sip_msg *msg;
+	struct sip_view *view;   /* NULL in MESSAGE */
+	struct arena *arena;     /* NULL in MESSAGE */
+	struct mg_source source;
+	const struct mg_zone *dialog_zone;
+	bool in_dialog, from_caller, stray;
+	bool stateful;           /* begin() was called */
+	bool answered;           /* a final response was given to `answer` */
+	uint8_t n_targets;
+	struct mg_target target[10];
+	struct sip_extra extra[8]; /* of mg_answer_header */
+	uint8_t n_extra;
+	uint16_t redirect;       /* status of mg_redirect, 0: none */
+	struct chain_attr *attrs;
+	struct list waits;       /* of this request */
+	void *user;              /* the daemon's */
+};
+struct mg_branch {
+	struct mg_request *request;
+	struct sip_view *view;
+	const struct mg_target *target;
+	struct addr peer;
+	uint8_t transport;
+	const struct mg_zone *zone;
+	void *user;
+};
+struct mg_reply {
+	struct sip_view *view;
+	struct mg_branch *branch;
+};
+
+/* Prepare; `view` and `arena` may be NULL for MESSAGE. */
+void chain_request_init(struct mg_request *r, struct mg_worker *worker, struct sip_msg *msg,
+			struct sip_view *view, struct arena *arena, const struct mg_source *source);
+/* It is over: what waits for it resumes as a no-op. */
+void chain_request_done(struct mg_request *r);
+
+/* Run a phase. The verdict of the first module that does not say NEXT, or NEXT. WAIT: `resumed` follows, unless the request is done before. */
+struct mg_verdict chain_arrival(struct mg_worker *worker, struct mg_source *source, size_t len);
+struct mg_verdict chain_message(struct mg_request *r);
+struct mg_verdict chain_request(struct mg_request *r);
+struct mg_verdict chain_target(struct mg_request *r);
+struct mg_verdict chain_branch(struct mg_request *r, struct mg_branch *b);
+struct mg_verdict chain_reply(struct mg_request *r, struct mg_reply *p);
+struct mg_verdict chain_failure(struct mg_request *r, unsigned status);
+struct mg_verdict chain_send(struct mg_worker *worker, const struct mg_sending *sending);
+void chain_final(struct mg_request *r, unsigned status);
+/* A CANCEL came while it waits: ends all its waits. */
+void chain_cancel(struct mg_request *r);
+
+#endif

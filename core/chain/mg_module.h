@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * mg_module: all that a module sees. A module is one folder and one exported descriptor: name, ABI version, options, counters, and hooks by phase.
+ * Built-in modules are linked in; others are shared objects that the configuration names. A module never includes another module's header: they
+ * meet in attributes on the request and in roles that one provides and others ask for.
+ *
+ * A hook runs in the worker that owns the call and must not block. What it takes from the request's arena goes with the request.
+ */
+#ifndef MG_CHAIN_MG_MODULE_H
+#define MG_CHAIN_MG_MODULE_H
+
+#include "base/addr.h"
+#include "base/arena.h"
+#include "base/limit.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "base/rand.h"
+#include "base/stats.h"
+#include "base/wheel.h"
+#include "conf/schema.h"
+#include "sip/build.h"
+#include "sip/check.h"
+#include "sip/edit.h"
+#include "sip/message.h"
+
+/* Changes whenever a struct or function here changes its meaning. A module of another version is refused. */
+#define MG_ABI_VERSION 1
+
+/* What is known by then, and what a hook may do:
+ *
+ * ARRIVAL    A datagram or a new connection, its source and zone only. NEXT or DROP. Costs nothing, makes nothing.
+ * MESSAGE    A request or response was parsed and has the right form; nothing is kept yet, and no state may be made for it. On the worker that received it,
+ *            which may not be the one that owns the call. NEXT, REJECT (statelessly), DROP.
+ * REQUEST    A new request on its owner: who is it, may they? Out of a dialog or (mg_in_dialog) in one. Edits through mg_view. Any verdict. Before a
+ *            server transaction exists, so that refusals are stateless; the first WAIT makes one.
+ * TARGET     Where to: mg_target_add, mg_redirect. Requests in a dialog that carry our route don't come here. DONE: it was answered.
+ * BRANCH     One target, before each sending to it (fail-over too): edits through mg_branch_view go to this branch only. NEXT, DROP (not this target), WAIT.
+ * REPLY      A response on its way back, ours or from a branch: edits through mg_reply_view. Modules in reverse order. NEXT or DROP.
+ * FAILURE    All branches failed, `status` is the best response: more targets? mg_target_add and DONE; NEXT: send it.
+ * SEND       The final bytes of every message leaving, also those made here. NEXT or DROP (a leak guard). Modules in reverse order.
+ * FINAL      The final response was sent, or the request ended without one (status 0): account. Verdict ignored.
+ */
+enum mg_phase {
+	MG_ARRIVAL,
+	MG_MESSAGE,
+	MG_REQUEST,
+	MG_TARGET,
+	MG_BRANCH,
+	MG_REPLY,
+	MG_FAILURE,
+	MG_SEND,
+	MG_FINAL,
+	MG_PHASES
+};
+
+/* ---- verdicts ---- */
+
+enum mg_kind { MG_NEXT, MG_DONE, MG_REJECT, MG_DROP, MG_WAIT };
+
+struct mg_verdict {
+	uint8_t kind;
+	uint16_t status;    /* REJECT: 300 to 699 */
+	const char *reason; /* REJECT: reason phrase, NULL: the registered one; DROP: token for log and counter [a-z0-9_] */
+	uint32_t retry_after_s; /* REJECT: a Retry-After when not 0 */
+};
+
+static inline struct mg_verdict mg_next(void)
+{
+	return (struct mg_verdict){.kind = MG_NEXT};
+}
+static inline struct mg_verdict mg_done(void)
+{
+	return (struct mg_verdict){.kind = MG_DONE};
+}
+static inline struct mg_verdict mg_reject(uint16_t status, const char *reason)
+{
+	return (struct mg_verdict){.kind = MG_REJECT, .status = status, .reason = reason};
+}
+static inline struct mg_verdict mg_drop(const char *reason)
+{
+	return (struct mg_verdict){.kind = MG_DROP, .reason = reason};
+}
+static inline struct mg_verdict mg_waiting(void)
+{
+	return (struct mg_verdict){.kind = MG_WAIT};
+}
+
+/* ---- zones, sources ---- */
+
+enum mg_trust { MG_PHONES, MG_CARRIER, MG_INTERNET };
+
+struct mg_zone {
+	const char *name;
+	uint16_t index;
+	enum mg_trust trust;
+};
+
+struct mg_source {
+	struct addr addr;
+	const struct mg_zone *zone;
+	uint8_t transport; /* enum sip_transport */
+	bool proven;       /* it has shown that it receives at its address (THREATS: proof of return path) */
+	bool known;        /* an ACL'd prefix, a trunk, one that authenticated lately; ARRIVAL hooks may set it */
+};
+
+/* ---- a module's own things ---- */
+
+struct mg_worker; /* the worker that runs: time, timers, chance */
+uint64_t mg_now_ms(const struct mg_worker *worker); /* of a clock that never goes back */
+struct wheel *mg_wheel(struct mg_worker *worker);
+struct rnd *mg_rnd(struct mg_worker *worker);
+unsigned mg_worker_index(const struct mg_worker *worker);
+/* Zones of the configuration that is current in this worker; NULL beyond the last. */
+const struct mg_zone *mg_zone_at(const struct mg_worker *worker, unsigned index);
+
+/* What each hook gets first: this module in this worker and configuration. */
+struct mg_self {
+	const void *conf;         /* as the option table filled it */
+	void *state;              /* what `load` returned; shared by all workers */
+	void *local;              /* what `worker` returned; this worker's alone */
+	struct mg_worker *worker; /* NULL in `load` */
+	struct stats *counters;
+	const char *name;
+};
+static inline void mg_count(struct mg_self *self, size_t counter)
+{
+	stats_add(self->counters, mg_worker_index(self->worker), counter, 1);
+}
+
+/* ---- a request ---- */
+
+struct mg_request;
+struct mg_branch;
+struct mg_reply;
+
+/* The message, as it arrived and as it is by now. In MESSAGE for responses too. */
+struct sip_msg *mg_msg(struct mg_request *r);
+struct sip_view *mg_view(struct mg_request *r); /* frozen once the first branch is made; NULL in MESSAGE */
+struct arena *mg_arena(struct mg_request *r);   /* NULL in MESSAGE */
+const struct mg_source *mg_source(const struct mg_request *r);
+void mg_set_known(struct mg_request *r); /* the source has authenticated or is ours otherwise */
+
+/* In a dialog: a token of ours in its route opened and matches this Call-ID and tag (F-4). From which side: true when from the one that began it. */
+bool mg_in_dialog(const struct mg_request *r);
+bool mg_from_caller(const struct mg_request *r);
+/* Zone the dialog leads to, as the token says; NULL when not in a dialog. */
+const struct mg_zone *mg_dialog_zone(const struct mg_request *r);
+/* It has a To tag but is not in a dialog of ours. */
+bool mg_stray(const struct mg_request *r);
+
+/* A response of our own with more than status and reason: header lines to add to whatever REJECT sends. Copied. Returns 0 or MG_ENOMEM, MG_EINVAL. */
+MG_MUST_CHECK int mg_answer_header(struct mg_request *r, enum sip_hid id, struct sv name, struct sv value);
+/* Answer now (2xx too), with headers given by mg_answer_header; return mg_done() afterwards. Returns 0 or a negative error. */
+MG_MUST_CHECK int mg_answer(struct mg_request *r, unsigned status, const char *reason, struct sv type, struct sv body);
+
+/* ---- targets ---- */
+
+struct mg_target {
+	struct sv uri;      /* becomes the Request-URI; empty: the present one. Copied. */
+	struct sv next_hop; /* URI to send to, put on as a Route when `as_route`, else only looked up; empty: the Request-URI or Route. Copied. */
+	bool as_route;
+	uint16_t q;         /* 0 to 1000; higher first, equal ones in parallel */
+	const struct mg_zone *zone; /* to leave by; NULL: what fits best */
+	uint32_t ring_s;    /* give up on this group after so many seconds, 0: timer C */
+	void *tag;          /* the module's own, read again in BRANCH */
+};
+/* Add a target. Returns 0, MG_ELIMIT (ten are there), MG_EINVAL (no URI), MG_ENOMEM. */
+MG_MUST_CHECK int mg_target_add(struct mg_request *r, const struct mg_target *target);
+unsigned mg_targets(const struct mg_request *r);
+/* Answer 302 (or 301, 300, 380, 305) with the targets as Contacts instead of calling them; return mg_done() afterwards. */
+MG_MUST_CHECK int mg_redirect(struct mg_request *r, unsigned status);
+
+/* ---- branches and replies ---- */
+
+struct sip_view *mg_branch_view(struct mg_branch *b);
+const struct mg_target *mg_branch_target(const struct mg_branch *b);
+const struct addr *mg_branch_peer(const struct mg_branch *b); /* the next hop that was found */
+uint8_t mg_branch_transport(const struct mg_branch *b);
+const struct mg_zone *mg_branch_zone(const struct mg_branch *b);
+
+struct sip_view *mg_reply_view(struct mg_reply *p);
+struct mg_branch *mg_reply_branch(struct mg_reply *p); /* NULL: a response of our own */
+
+struct mg_sending {
+	struct sv bytes;
+	struct addr peer, local;
+	const struct mg_zone *zone;
+	uint8_t transport;
+};
+
+/* ---- waiting ---- */
+
+/* Put the request aside; return mg_waiting() from the same hook. Later hooks of the same branch wait with it; a CANCEL meanwhile answers 487 and makes the
+ * resumption a no-op. Not resumed within `timeout_ms`, it ends with `status` (a 4xx to 6xx).
+ *
+ * Returns    a handle for mg_resume, 0 when too many are waiting (then REJECT 503) or without memory.
+ */
+typedef uint64_t mg_wait;
+MG_MUST_CHECK mg_wait mg_suspend(struct mg_request *r, uint32_t timeout_ms, uint16_t status);
+/* Go on with `verdict` as if the hook had returned it (not WAIT). In any thread. A handle that has ended is no error. */
+void mg_resume(mg_wait wait, struct mg_verdict verdict);
+/* The request a handle belongs to, in its worker's thread and for reading or editing right before mg_resume; NULL when it has ended. */
+struct mg_request *mg_waiting_request(struct mg_worker *worker, mg_wait wait);
+
+/* ---- attributes: what modules tell each other about a request ---- */
+
+enum mg_attr_type { MG_ATTR_BOOL, MG_ATTR_INT, MG_ATTR_TEXT, MG_ATTR_ADDR };
+struct mg_setup; /* during `load` */
+
+/* Declare an attribute by name ("auth.user"). Whoever declares the same name gets the same number; another type is a fault of the configuration. Returns a number
+ * >= 0, MG_EINVAL or MG_ELIMIT (64 attributes). */
+MG_MUST_CHECK int mg_attr(struct mg_setup *setup, const char *name, enum mg_attr_type type);
+/* Setting returns 0 or MG_ENOMEM; texts are copied. Reading returns whether it is set. */
+MG_MUST_CHECK int mg_attr_set_int(struct mg_request *r, int attr, int64_t value);
+MG_MUST_CHECK int mg_attr_set_text(struct mg_request *r, int attr, struct sv value);
+MG_MUST_CHECK int mg_attr_set_addr(struct mg_request *r, int attr, const struct addr *value);
+bool mg_attr_int(const struct mg_request *r, int attr, int64_t *out);
+bool mg_attr_text(const struct mg_request *r, int attr, struct sv *out);
+bool mg_attr_addr(const struct mg_request *r, int attr, struct addr *out);
+
+/* ---- roles: what one module does for others ---- */
+
+/* Provide a role: `functions` is a struct that name and version describe, constant; `self` is given to its functions. Several may provide the same role; the last
+ * in the order of the configuration is what mg_role finds. Returns 0, MG_ELIMIT. */
+MG_MUST_CHECK int mg_role_provide(struct mg_setup *setup, const char *name, unsigned version,
+				  const void *functions, void *self);
+/* Find one, in `ready` or later. NULL when nobody provides that version. */
+const void *mg_role(struct mg_setup *setup, const char *name, unsigned version, void **self);
+
+/* Role "sources" version 1: who is known. Any thread; must be quick and take no lock. */
+struct mg_sources_role {
+	bool (*known)(void *self, const struct addr *addr);
+};
+
+/* ---- the descriptor ---- */
+
+/* Say why `load` or `ready` fails, for the operator; with the file and line of the module's group. */
+void mg_setup_fault(struct mg_setup *setup, const char *format, ...) __attribute__((format(printf, 2, 3)));
+const struct mg_zone *mg_setup_zone(struct mg_setup *setup, const char *name); /* NULL: no such zone */
+unsigned mg_setup_workers(const struct mg_setup *setup);
+
+struct mg_module {
+	uint32_t abi; /* MG_ABI_VERSION; stays the first member in all versions */
+	const char *name; /* [a-z0-9_] */
+	const char *help;
+	const struct conf_table *options; /* without "name" and "file", which every module has; NULL: none */
+	const struct stats_desc *counters;
+	size_t n_counters;
+
+	/* Begin with a configuration: once at start and once a reload. `before` is this module in the running configuration, NULL at first: state that must outlive a
+	 * reload (tables of sources) may be shared with it by a count of the module's own. 0 on success, self->state set; else mg_setup_fault was called. NULL: no state. */
+	int (*load)(struct mg_setup *setup, struct mg_self *self, const struct mg_self *before);
+	/* All modules are loaded: find roles. May be NULL. */
+	int (*ready)(struct mg_setup *setup, struct mg_self *self);
+	void (*unload)(struct mg_self *self);
+	/* A worker begins with the configuration, in its own thread: self->local set. `before` as above. May be NULL. */
+	int (*worker)(struct mg_self *self, const struct mg_self *before);
+	void (*worker_end)(struct mg_self *self);
+	void (*tick)(struct mg_self *self, uint64_t now_ms); /* once a second in each worker */
+
+	struct mg_verdict (*arrival)(struct mg_self *self, struct mg_source *source, size_t len);
+	struct mg_verdict (*message)(struct mg_self *self, struct mg_request *r);
+	struct mg_verdict (*request)(struct mg_self *self, struct mg_request *r);
+	struct mg_verdict (*target)(struct mg_self *self, struct mg_request *r);
+	struct mg_verdict (*branch)(struct mg_self *self, struct mg_request *r, struct mg_branch *b);
+	struct mg_verdict (*reply)(struct mg_self *self, struct mg_request *r, struct mg_reply *p);
+	struct mg_verdict (*failure)(struct mg_self *self, struct mg_request *r, unsigned status);
+	struct mg_verdict (*send)(struct mg_self *self, const struct mg_sending *sending);
+	void (*final)(struct mg_self *self, struct mg_request *r, unsigned status);
+};
+
+/* A shared object exports its descriptor under this name. */
+#define MG_MODULE_SYMBOL "mg_module"
+
+#endif
