@@ -138,7 +138,7 @@ void txn_client_cancel(struct txn_client *client, struct sv reason);
 bool txn_client_cancelled(const struct txn_client *client);
 
 /* Keep the 2xx that was forwarded for this INVITE by `server`, to answer its retransmissions from (RFC 6026): `bytes` as forwarded, copied. At most
- * 8 To tags. Holds a reference to `server`. */
+ * 8 To tags. Holds a reference to `server`. With `response` NULL only the server is remembered, for what may come after the TU has let go. */
 void txn_client_keep_2xx(struct txn_client *client, struct txn_server *server,
 			 const struct sip_msg *response, struct sv bytes);
 

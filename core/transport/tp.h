@@ -183,6 +183,9 @@ MG_MUST_CHECK int tp_pick(struct tp *tp, uint16_t zone, uint16_t from, struct tp
 size_t tp_sentby(struct tp *tp, uint16_t listener, const struct addr *local,
 		 char out[TP_SENTBY_MAX]);
 
+/* What there are listeners for: bits 1 << enum sip_transport, and the address families. */
+uint8_t tp_can(const struct tp *tp, bool *v4, bool *v6);
+
 /* Whether host and port (0: the default of that transport; transport NONE: any) name ourselves: a bound, advertised or local address of a listener. */
 bool tp_is_us(struct tp *tp, struct sv host, uint16_t port, enum sip_transport transport);
 

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * route_priv: what the files of this room share: the worker's proxy core, a request's context, its branches.
+ */
+#ifndef MG_ROUTER_ROUTE_PRIV_H
+#define MG_ROUTER_ROUTE_PRIV_H
+
+#include "base/list.h"
+#include "base/wheel.h"
+#include "router/route.h"
+#include "router/route_stats.h"
+
+#define ROUTE_SCRATCH_CHUNK 16384
+#define ROUTE_SCRATCH_MAX   262144
+/* A message of ours may be larger than what we take in: lines are added. */
+#define ROUTE_FLAT_MAX (SIP_STREAM_MESSAGE_MAX + 16384)
+#define ROUTE_CHALLENGES_MAX 16
+
+struct route {
+	struct route_env env;
+	struct route_conf conf;
+	struct arena scratch; /* of one response or answer: reset before each */
+	struct sip_out out;   /* of the message being written */
+	unsigned contexts;
+	char flat[ROUTE_FLAT_MAX];
+};
+
+enum branch_state {
+	BRANCH_LOOKUP,  /* its next hop is being looked up */
+	BRANCH_WAITING, /* a BRANCH hook waits */
+	BRANCH_SENT,    /* it has a client transaction */
+	BRANCH_DONE,
+};
+
+struct route_branch {
+	struct route_context *ctx;
+	struct list link; /* of the context */
+	struct route_target *target;
+	enum branch_state state;
+	struct sip_view view;     /* as it is sent to the present hop */
+	struct sip_uri next_hop;  /* what was looked up */
+	struct dns_lookup *lookup; /* its hops are tried in order */
+	unsigned hop;             /* the one tried now */
+	struct tp_target to;
+	struct txn_client *client;
+	struct wheel_timer timer_c;
+	unsigned breadth;         /* its share of Max-Breadth */
+	bool lookup_open, via_flow, large_tcp, rang, timed_out, strict;
+	void *user;
+};
+
+/* A WWW-Authenticate or Proxy-Authenticate of a branch that lost (§16.7 step 7). */
+struct route_challenge {
+	const struct route_branch *branch;
+	enum sip_hid id;
+	struct sv value;
+};
+
+struct route_context {
+	struct route *route;
+	struct tp_kept *kept;
+	struct sip_view *view;
+	struct arena *arena;
+	struct txn_server *server;
+	struct route_in in;
+	uint64_t loop_hash;
+	struct list branches;
+	struct route_target target[ROUTE_TARGETS_MAX];
+	unsigned n_targets, started; /* those before `started` have had their turn */
+	unsigned pending;            /* branches that are not done */
+	unsigned breadth;            /* Max-Breadth left for this request */
+	struct {
+		unsigned status;        /* 0: no response yet */
+		struct tp_kept *kept;   /* NULL: of our own, or in `rx` */
+		struct tp_rx *rx;       /* during the call that brought it */
+		struct route_branch *branch;
+		bool local;
+	} best;
+	struct route_challenge challenge[ROUTE_CHALLENGES_MAX];
+	unsigned n_challenges;
+	unsigned busy; /* calls from here that are on the stack: it must not end meanwhile */
+	bool invite, ack, stateless, cancelled, no_more, final;
+	void *user;
+};
+
+static inline void route_count(struct route *route, enum route_stat id)
+{
+	stats_add(route->env.stats, route->env.worker, id, 1);
+}
+
+static inline uint64_t route_now(const struct route *route)
+{
+	return loop_now_ms(route->env.loop);
+}
+
+/* Write a view into route->flat. Returns its bytes, or MG_ENOMEM, MG_ENOSPC. */
+int route_flatten(struct route *route, struct sip_view *view, struct sv *bytes);
+
+/* ---- branch.c ---- */
+
+/* Begin a branch: looks its next hop up. Its end is told to context_branch_done, perhaps before this returns. */
+void branch_start(struct route_context *ctx, struct route_target *target, unsigned breadth);
+/* Cancel it: with a CANCEL when it was sent, else at once. */
+void branch_cancel(struct route_branch *b, struct sv reason);
+/* Let go of whatever it holds, without a word. */
+void branch_drop(struct route_branch *b);
+
+/* ---- build.c ---- */
+
+/* Make b->view for the hop b->to: steps 2 to 9 of §16.6. Returns 0 or a negative error. */
+MG_MUST_CHECK int branch_build(struct route_branch *b);
+/* The URI that decides where the branch goes (§16.6 step 7). */
+MG_MUST_CHECK int branch_next_hop(struct route_branch *b);
+/* Branch parameter of a request that is sent without state (§16.11). */
+size_t stateless_branch(struct route *route, struct sip_view *view, char out[TXN_BRANCH_MAX]);
+
+/* ---- context.c ---- */
+
+/* A branch came to its end: with a response (rx), or with a status of our own (rx NULL). The branch must not be touched afterwards. */
+void context_branch_done(struct route_branch *b, unsigned status, struct tp_rx *rx);
+/* A provisional response, or a 2xx, goes back at once. */
+void context_forward(struct route_context *ctx, struct route_branch *b, struct sip_msg *msg,
+		     unsigned status);
+
+/* ---- best.c ---- */
+
+/* Whether a response of status `a` is better to send back than one of status `b` (§16.7 step 6); b 0: any is. */
+bool best_better(unsigned a, unsigned b);
+
+#endif
