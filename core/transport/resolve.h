@@ -31,16 +31,33 @@ struct dns_conf {
 };
 
 struct dns_shared;
+
+/* Make what the workers share. The main thread, before the process gives up its files: the system's name servers are read
+ * here once, for settings that name none; nothing else ever opens a file but c-ares its /dev/urandom, which may fail.
+ *
+ * Returns    NULL without memory or random bytes.
+ */
 MG_MUST_CHECK struct dns_shared *dns_shared_new(const struct dns_conf *conf);
+
+/* Free it after all workers' resolvers; NULL is fine. */
 void dns_shared_free(struct dns_shared *shared);
-/* Take other settings from now on; any thread. */
+
+/* Take other settings from now on; any thread. What is cached and what is known of targets stays. */
 void dns_shared_conf(struct dns_shared *shared, const struct dns_conf *conf);
 
 /* ---- one worker ---- */
 
 struct dns;
+
+/* Make a worker's resolver. All that is given must outlive it.
+ *
+ * stats      A table of tp_stats.h; `worker` is the number that this thread counts under.
+ * Returns    NULL without memory.
+ */
 MG_MUST_CHECK struct dns *dns_new(struct loop *loop, struct dns_shared *shared, struct rnd *rnd,
-				  struct stats *stats);
+				  struct stats *stats, unsigned worker);
+
+/* Free it; NULL is fine. Look-ups under way end without `done`. Not from within a `done`. */
 void dns_free(struct dns *dns);
 
 /* What is looked for (RFC 3263 §4). */
@@ -51,6 +68,7 @@ struct dns_want {
 	bool sips;
 	uint8_t can;             /* bits 1 << enum sip_transport that we have listeners for */
 	bool v4, v6;             /* families we have listeners of */
+	uint64_t seed;           /* 0: weights are drawn by chance; else the order depends on it and the answers alone (stateless proxies, §4.4) */
 };
 
 struct dns_hop {
@@ -65,7 +83,8 @@ struct dns_lookup {
 	void (*done)(struct dns_lookup *lookup); /* never called from within dns_resolve */
 	struct dns_hop hop[DNS_HOPS_MAX];
 	unsigned n;
-	int err;              /* 0; MG_ENOENT: no such name; MG_EINVAL: not a name, or no transport in common; -ETIMEDOUT; MG_ELIMIT */
+	int err;              /* 0; MG_ENOENT: no such name, or no service there; MG_EINVAL: not a name, or no transport or address family in common;
+			       * -ETIMEDOUT: the servers gave no usable answer in time; MG_ELIMIT: too many questions under way */
 	void *work;           /* the resolver's own */
 };
 
