@@ -5,6 +5,7 @@
 #ifndef MG_TRANSPORT_TP_PRIV_H
 #define MG_TRANSPORT_TP_PRIV_H
 
+#include "base/map.h"
 #include "transport/tp.h"
 #include "transport/tp_stats.h"
 
@@ -62,8 +63,40 @@ MG_MUST_CHECK int conns_send(struct conns *conns, const struct tp_target *to, st
 void conns_letter(struct conns *conns, struct tp_letter *letter); /* takes it */
 bool conns_alive(struct conns *conns, tp_conn conn);
 
-/* ---- shared.c: what all workers share ---- */
-struct tp_directory; /* who owns which connection: (transport, peer, domain) -> tp_conn; a mutex a shard */
+/* ---- shared.c: what all workers share; every function from any thread ---- */
+
+struct tp_directory; /* who owns which connection; a mutex a shard */
 struct tp_directory *tp_shared_directory(struct tp_shared *shared);
+
+/* One connection in the directory; embedded in it, zeroed at first. Fields are the directory's own. */
+struct tp_entry {
+	struct map_node by_key, by_conn;
+	tp_conn conn; /* 0: not in the directory */
+	bool keyed;   /* in it by key too */
+};
+
+/* Tell that `conn` exists, under its number and under `key` (transport, address, domain: conn.c makes it; the bytes stay valid until it is
+ * removed). When another connection has that key already, this one is known by its number only.
+ *
+ * Returns    0, MG_ENOMEM or MG_ELIMIT; then it is not in the directory.
+ */
+MG_MUST_CHECK int tp_directory_add(struct tp_directory *directory, struct tp_entry *entry,
+				   struct sv key, tp_conn conn);
+void tp_directory_remove(struct tp_directory *directory, struct tp_entry *entry); /* fine when it is not in it */
+/* The connection of that key, whichever worker owns it; 0 when there is none. It may be gone by the time it is used. */
+tp_conn tp_directory_find(struct tp_directory *directory, struct sv key);
+bool tp_directory_has(struct tp_directory *directory, tp_conn conn);
+
+/* Counts and rates per source: the IPv4 address or IPv6 /64 of `peer`. A source with a count above 0 is not forgotten while any other can be. */
+enum tp_source_count { TP_SOURCE_CONNS, TP_SOURCE_HANDSHAKES, TP_SOURCE_COUNTS };
+/* One more; false, and nothing counted, when `max` are there already or the table has no room. */
+bool tp_source_more(struct tp_shared *shared, const struct addr *peer, enum tp_source_count what,
+		    uint32_t max);
+void tp_source_less(struct tp_shared *shared, const struct addr *peer, enum tp_source_count what);
+/* Take a token from the source's bucket of new TLS handshakes. */
+bool tp_source_handshake(struct tp_shared *shared, const struct addr *peer,
+			 const struct limit_rule *rule, uint64_t now_ms);
+/* Whether an event of this source (any kind) is to be logged now: one line per source and 10 s. `n` is set as log_limit_pass does. */
+bool tp_source_say(struct tp_shared *shared, const struct addr *peer, uint64_t now_ms, uint64_t *n);
 
 #endif
