@@ -82,7 +82,8 @@ struct tp_entry {
  */
 MG_MUST_CHECK int tp_directory_add(struct tp_directory *directory, struct tp_entry *entry,
 				   struct sv key, tp_conn conn);
-void tp_directory_remove(struct tp_directory *directory, struct tp_entry *entry); /* fine when it is not in it */
+void tp_directory_remove(struct tp_directory *directory,
+			 struct tp_entry *entry); /* fine when it is not in it */
 /* The connection of that key, whichever worker owns it; 0 when there is none. It may be gone by the time it is used. */
 tp_conn tp_directory_find(struct tp_directory *directory, struct sv key);
 bool tp_directory_has(struct tp_directory *directory, tp_conn conn);
