@@ -63,6 +63,26 @@ MG_MUST_CHECK int conns_send(struct conns *conns, const struct tp_target *to, st
 void conns_letter(struct conns *conns, struct tp_letter *letter); /* takes it */
 bool conns_alive(struct conns *conns, tp_conn conn);
 
+/* ---- a connection's number: worker 8 bits, slot 24, generation 32; tp_conn_worker is in tp.c ---- */
+
+#define TP_SLOTS_MAX (1u << 24)
+
+/* `generation` counts the uses of a slot from 1 on (behind 2^32-1 comes 1 again), so that no connection is 0. */
+static inline tp_conn tp_conn_make(unsigned worker, uint32_t slot, uint32_t generation)
+{
+	return (tp_conn)worker << 56 | (tp_conn)slot << 32 | generation;
+}
+
+static inline uint32_t tp_conn_slot(tp_conn conn)
+{
+	return (uint32_t)(conn >> 32) & (TP_SLOTS_MAX - 1);
+}
+
+static inline uint32_t tp_conn_generation(tp_conn conn)
+{
+	return (uint32_t)conn;
+}
+
 /* ---- shared.c: what all workers share; every function from any thread ---- */
 
 struct tp_directory; /* who owns which connection; a mutex a shard */
