@@ -18,3 +18,10 @@ uint8_t tp_can(const struct tp *tp, bool *v4, bool *v6)
 	}
 	return (uint8_t)bits;
 }
+
+uint16_t tp_listener_zone(const struct tp *tp, uint16_t listener)
+{
+	const struct tp_listener *l = tp_listener_of(tp, listener);
+
+	return l ? l->zone : TP_ANY_ZONE;
+}

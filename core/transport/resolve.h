@@ -86,6 +86,7 @@ struct dns_lookup {
 	int err;              /* 0; MG_ENOENT: no such name, or no service there; MG_EINVAL: not a name, or no transport or address family in common;
 			       * -ETIMEDOUT: the servers gave no usable answer in time; MG_ELIMIT: too many questions under way */
 	void *work;           /* the resolver's own */
+	void *user;           /* its owner's */
 };
 
 /* Look up. Returns 1 when hop[], n and err are filled already (numeric, or all in the cache), 0 when `done` will be called, or MG_ENOMEM / MG_ELIMIT

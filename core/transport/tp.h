@@ -165,6 +165,13 @@ void tp_ticket_drop(struct tp_ticket *ticket); /* no longer interested; may be c
 MG_MUST_CHECK int tp_send(struct tp *tp, const struct tp_target *to, struct sv bytes,
 			  struct tp_ticket *ticket);
 
+/* A connection as a target: its address, transport and listener, whichever worker owns it (the directory knows). Returns 0, or MG_ENOENT when it is gone. */
+MG_MUST_CHECK int tp_conn_target(struct tp *tp, tp_conn conn, struct tp_target *out);
+
+/* T-14: whether a request of `n` bytes that would leave by UDP to `to` should be built for TCP first: it is large, the transport was not asked for, there is a
+ * TCP listener of that family to pick, and the same address has not refused a connection lately. When the stream fails, who sends builds it for UDP again. */
+bool tp_try_stream(struct tp *tp, const struct tp_target *to, size_t n);
+
 /* Whether a flow's connection is still there; true for UDP. For connections of other workers what the directory says. */
 bool tp_flow_alive(struct tp *tp, const struct tp_flow *flow);
 
@@ -185,6 +192,9 @@ size_t tp_sentby(struct tp *tp, uint16_t listener, const struct addr *local,
 
 /* What there are listeners for: bits 1 << enum sip_transport, and the address families. */
 uint8_t tp_can(const struct tp *tp, bool *v4, bool *v6);
+
+/* The zone of a listener, TP_ANY_ZONE when there is none of that id. */
+uint16_t tp_listener_zone(const struct tp *tp, uint16_t listener);
 
 /* Whether host and port (0: the default of that transport; transport NONE: any) name ourselves: a bound, advertised or local address of a listener. */
 bool tp_is_us(struct tp *tp, struct sv host, uint16_t port, enum sip_transport transport);

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * answer: what is said to the sender of a request without a transaction: marks on its top Via (RFC 3261 §18.2.1, RFC 3581), To tags that are the same for each
+ * retransmission and prove a return path when they come back in an ACK, stateless responses (§8.2.7) within the size a stranger may get (T-10).
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "router/route_priv.h"
+#include "sip/param.h"
+
+#define VIA_VALUE_MAX 2048
+
+/* ---- received and rport ---- */
+
+struct text {
+	char *p;
+	size_t n, cap;
+	bool full;
+};
+
+static void put(struct text *t, struct sv s)
+{
+	if (t->n + s.n > t->cap) {
+		t->full = true;
+		return;
+	}
+	if (s.n > 0)
+		memcpy(t->p + t->n, s.p, s.n);
+	t->n += s.n;
+}
+
+/* The value without received and rport, which only we may say (T-9). */
+static void put_via(struct text *t, const struct sip_via *via)
+{
+	struct sv rest = via->params;
+	struct sip_param param;
+	struct sv before = rest;
+
+	put(t, sv_span(via->text.p, via->params.n ? via->params.p : via->text.p + via->text.n));
+	while (sip_param_next(&rest, &param)) {
+		bool ours = sv_ieq(param.name, SV("received")) || sv_ieq(param.name, SV("rport"));
+
+		if (!ours)
+			put(t, sv_trim(sv_span(before.p, rest.p)));
+		before = rest;
+	}
+}
+
+/* The host of sent-by is the address that the request came from. */
+static bool sent_by_source(const struct sip_via *via, const struct addr *peer)
+{
+	struct addr said;
+
+	return addr_parse(via->host, ADDR_IP, &said) == 0 && addr_host_eq(&said, peer);
+}
+
+int route_mark_via(struct sip_view *view, const struct tp_flow *flow)
+{
+	struct sip_where at;
+	const struct sip_via *via = sip_view_typed(view, SIP_H_VIA, &at);
+	char value[VIA_VALUE_MAX], host[ADDR_TEXT_MAX], port[16];
+	struct text t = {.p = value, .cap = sizeof(value)};
+
+	if (!via)
+		return MG_EPARSE;
+	bool same = sent_by_source(via, &flow->peer);
+	if (same && !via->has_rport && via->received.n == 0)
+		return 0;
+	put_via(&t, via);
+	/* RFC 3581 §4: with rport, received is said even when it is the same. */
+	if (!same || via->has_rport) {
+		size_t n = addr_write(&flow->peer, ADDR_BARE, host);
+		put(&t, SV(";received="));
+		put(&t, sv_of(host, n));
+	}
+	if (via->has_rport) {
+		int n = snprintf(port, sizeof(port), ";rport=%u", flow->peer.port);
+		put(&t, sv_of(port, (size_t)n));
+	}
+	return t.full ? MG_ENOSPC : sip_view_replace_top(view, SIP_H_VIA, sv_of(value, t.n));
+}
+
+/* ---- To tags ---- */
+
+#define TAG_INPUT_MAX (3 * (SIP_IDENT_MAX + 2) + 4)
+
+static size_t put_field(uint8_t *p, struct sv text)
+{
+	size_t n = text.n < SIP_IDENT_MAX ? text.n : SIP_IDENT_MAX;
+
+	p[0] = (uint8_t)(n >> 8);
+	p[1] = (uint8_t)n;
+	if (n > 0)
+		memcpy(p + 2, text.p, n);
+	return n + 2;
+}
+
+size_t route_to_tag(struct route *route, struct sip_msg *msg, char out[ROUTE_TAG_MAX])
+{
+	static const char hex[] = "0123456789abcdef";
+	uint8_t input[TAG_INPUT_MAX];
+	struct sip_where at;
+	const struct sip_via *via = sip_top_via(msg, &at);
+	const struct sip_nameaddr *from = sip_from(msg, &at);
+	const struct sip_cseq *cseq = sip_cseq(msg, &at);
+	uint32_t number = cseq ? cseq->number : 0;
+	size_t n = put_field(input, via ? via->branch : SV(""));
+
+	n += put_field(input + n, sip_call_id(msg));
+	n += put_field(input + n, from ? from->tag : SV(""));
+	memcpy(input + n, &number, sizeof(number));
+	uint64_t tag = siphash_24(route->env.tag_key, input, n + sizeof(number));
+	for (unsigned i = 0; i < ROUTE_TAG_MAX; i++)
+		out[i] = hex[tag >> (60 - 4 * i) & 15];
+	return ROUTE_TAG_MAX;
+}
+
+bool route_own_ack(struct route *route, struct sip_msg *ack)
+{
+	char tag[ROUTE_TAG_MAX];
+	struct sip_where at;
+	const struct sip_nameaddr *to = sip_to(ack, &at);
+
+	return to && to->tag.n == ROUTE_TAG_MAX &&
+	       sv_eq(to->tag, sv_of(tag, route_to_tag(route, ack, tag)));
+}
+
+/* ---- stateless responses ---- */
+
+static int write_answer(struct route *route, struct sip_view *view, const struct sip_response *r)
+{
+	arena_reset(&route->scratch);
+	sip_out_init(&route->out, &route->scratch);
+	int err = sip_build_response(&route->out, view, r);
+
+	return err ? err : sip_out_flat(&route->out, route->flat, sizeof(route->flat));
+}
+
+int route_answer(struct route *route, struct sip_view *view, const struct tp_flow *flow,
+		 const struct sip_response *response, size_t size_max)
+{
+	char tag[ROUTE_TAG_MAX];
+	struct sip_response r = *response;
+	struct tp_target to;
+	struct sip_where at;
+	const struct sip_via *via = sip_view_typed(view, SIP_H_VIA, &at);
+
+	if (!via)
+		return MG_EPARSE;
+	if (r.to_tag.n == 0)
+		r.to_tag = sv_of(tag, route_to_tag(route, view->msg, tag));
+	int n = write_answer(route, view, &r);
+	if (n > 0 && size_max && (size_t)n > size_max) { /* without what it could do without */
+		r.extras = 0;
+		r.body = SV("");
+		n = write_answer(route, view, &r);
+	}
+	if (n > 0 && size_max && (size_t)n > size_max) {
+		route_count(route, ROUTE_STAT_ANSWERS_LARGE);
+		return MG_ELIMIT;
+	}
+	if (n < 0)
+		return n;
+	tp_reply_target(route->env.tp, flow, via, &to);
+	route_count(route, ROUTE_STAT_ANSWERS);
+	return tp_send(route->env.tp, &to, sv_of(route->flat, (size_t)n), NULL);
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * build: the message of a branch for one hop: RFC 3261 §16.6 steps 2 to 9 as edits on top of the request's view, RFC 5393 (Max-Breadth), RFC 5658 (two
+ * Record-Routes). Called by branch.c, anew for each hop, because Via and Record-Route name the way out.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "router/route_priv.h"
+
+#define LINE_MAX_OURS 512 /* of a Via or Record-Route of ours: TP_SENTBY_MAX and a token or branch */
+
+static const char *const via_names[] = {
+	[SIP_TRANSPORT_UDP] = "UDP", [SIP_TRANSPORT_TCP] = "TCP", [SIP_TRANSPORT_TLS] = "TLS"};
+
+/* ---- step 7: who decides where it goes ---- */
+
+static struct sv first_route(struct sip_view *view, bool *loose)
+{
+	struct sip_where at;
+	const struct sip_nameaddr *route = sip_view_typed(view, SIP_H_ROUTE, &at);
+
+	*loose = !route || route->uri.lr;
+	return route ? route->uri.text : sv_of(NULL, 0);
+}
+
+int branch_next_hop(struct route_branch *b)
+{
+	struct route_context *ctx = b->ctx;
+	const struct route_target *t = b->target;
+	bool loose = true;
+	struct sv uri = t->next_hop;
+	struct sip_where at;
+
+	if (uri.n == 0)
+		uri = first_route(ctx->view, &loose);
+	b->strict = !loose;
+	if (uri.n == 0)
+		uri = t->uri.n ? t->uri : sip_view_ruri(ctx->view);
+	if (sip_uri_parse(&b->next_hop, uri, &at) < 0)
+		return 400;
+	if (b->next_hop.scheme == SIP_SCHEME_SIP || b->next_hop.scheme == SIP_SCHEME_SIPS)
+		return 0;
+	return b->next_hop.scheme == SIP_SCHEME_TEL ? 404 : 416;
+}
+
+/* ---- steps 2, 3 and RFC 5393 ---- */
+
+static int set_number(struct sip_view *view, enum sip_hid id, unsigned value)
+{
+	char text[12];
+	int n = snprintf(text, sizeof(text), "%u", value);
+	sip_inst inst = sip_view_first(view, id);
+
+	return inst == SIP_NO_INST ? sip_view_append(view, id, SV(""), sv_of(text, (size_t)n)) :
+				     sip_view_replace(view, inst, sv_of(text, (size_t)n));
+}
+
+static int set_forwards(struct route_branch *b)
+{
+	struct sip_where at;
+	const struct sip_number *n = sip_view_typed(&b->view, SIP_H_MAX_FORWARDS, &at);
+
+	return set_number(&b->view, SIP_H_MAX_FORWARDS, !n ? 70 : n->value == 0 ? 0 : n->value - 1);
+}
+
+/* ---- step 4: Record-Route ---- */
+
+static bool makes_dialog(uint8_t method)
+{
+	return method == SIP_METHOD_INVITE || method == SIP_METHOD_SUBSCRIBE ||
+	       method == SIP_METHOD_REFER || method == SIP_METHOD_NOTIFY;
+}
+
+/* One side of us: the listener and address that peers on it know, and the token. */
+static int record_route(struct route_branch *b, uint16_t listener, const struct addr *local,
+			uint8_t transport, const struct token *token)
+{
+	struct route *route = b->ctx->route;
+	struct sip_where at;
+	char text[LINE_MAX_OURS], sentby[TP_SENTBY_MAX], user[TOKEN_MAX];
+	const struct sip_nameaddr *from = sip_view_typed(&b->view, SIP_H_FROM, &at);
+	const struct sip_uri *ruri = sip_view_uri(&b->view, &at);
+	bool sips = ruri && ruri->scheme == SIP_SCHEME_SIPS;
+
+	if (!from)
+		return MG_EPARSE;
+	size_t user_n = token_mint(route->env.keys, token, sip_call_id(b->ctx->view->msg), from->tag, user);
+	size_t n = tp_sentby(route->env.tp, listener, local, sentby);
+	int len = snprintf(text, sizeof(text), "<%s:%.*s@%.*s%s;lr>", sips ? "sips" : "sip", (int)user_n,
+			   user, (int)n, sentby,
+			   transport == SIP_TRANSPORT_TCP		    ? ";transport=tcp" :
+			   transport == SIP_TRANSPORT_TLS && !sips ? ";transport=tls" :
+								     "");
+	return sip_view_prepend(&b->view, SIP_H_RECORD_ROUTE, SV(""), sv_of(text, (size_t)len));
+}
+
+static uint16_t zone_token(const struct route *route, uint16_t zone)
+{
+	return zone < route->conf.n_zones ? route->conf.zone_token[zone] : 0;
+}
+
+/* One Record-Route when both sides are the same listener, else two (RFC 5658): the one that the next hop faces on top. */
+static int record_routes(struct route_branch *b)
+{
+	struct route_context *ctx = b->ctx;
+	struct route *route = ctx->route;
+	const struct tp_flow *in = &ctx->kept->flow;
+	bool one = in->listener == b->to.listener &&
+		   (b->to.local.family == ADDR_NONE || addr_host_eq(&in->local, &b->to.local));
+	struct token token = {.zone = zone_token(route, in->zone), .two = !one,
+			      .caller_flow = in->conn,
+			      .callee_flow = one ? b->to.conn : 0};
+
+	if (!route->conf.record_route || ctx->in.in_dialog || !ctx->server ||
+	    !makes_dialog(b->view.msg->method))
+		return 0;
+	int err = record_route(b, in->listener, &in->local, in->transport, &token);
+	if (err || one)
+		return err;
+	token = (struct token){.zone = zone_token(route, route_branch_zone(b)), .two = true,
+			       .callee_flow = b->to.conn};
+	return record_route(b, b->to.listener, &b->to.local, b->to.transport, &token);
+}
+
+/* ---- step 6: strict routers, and a Route of the target's own ---- */
+
+static int own_route(struct route_branch *b)
+{
+	char text[SIP_URI_MAX + 8];
+	struct sv hop = b->target->next_hop;
+
+	if (!b->target->as_route || hop.n == 0 || hop.n > SIP_URI_MAX)
+		return 0;
+	int n = snprintf(text, sizeof(text), "<%.*s>", SV_ARG(hop));
+	return sip_view_prepend(&b->view, SIP_H_ROUTE, SV(""), sv_of(text, (size_t)n));
+}
+
+static int strict_route(struct route_branch *b)
+{
+	char text[SIP_URI_MAX + 8], route[SIP_URI_MAX + 8];
+	struct sv ruri = sip_view_ruri(&b->view);
+	struct sv hop = b->next_hop.text;
+
+	if (!b->strict || ruri.n > SIP_URI_MAX || hop.n > SIP_URI_MAX)
+		return 0;
+	int n = snprintf(text, sizeof(text), "<%.*s>", SV_ARG(ruri));
+	int m = snprintf(route, sizeof(route), "%.*s", SV_ARG(hop));
+	int err = sip_view_append(&b->view, SIP_H_ROUTE, SV(""), sv_of(text, (size_t)n));
+
+	if (!err)
+		err = sip_view_pop(&b->view, SIP_H_ROUTE);
+	return err ? err : sip_view_set_uri(&b->view, sv_of(route, (size_t)m));
+}
+
+/* ---- step 8: Via ---- */
+
+static int add_via(struct route_branch *b)
+{
+	struct route *route = b->ctx->route;
+	char text[LINE_MAX_OURS], sentby[TP_SENTBY_MAX], branch[TXN_BRANCH_MAX];
+	size_t n = tp_sentby(route->env.tp, b->to.listener, &b->to.local, sentby);
+	int branch_n = b->ctx->server ? txn_branch(route->env.txn, b->ctx->loop_hash, branch) :
+					(int)stateless_branch(route, b->ctx->view, branch);
+
+	if (branch_n < 0)
+		return branch_n;
+	int len = snprintf(text, sizeof(text), "SIP/2.0/%s %.*s;branch=%.*s", via_names[b->to.transport], (int)n,
+			   sentby, branch_n, branch);
+	return sip_view_prepend(&b->view, SIP_H_VIA, SV(""), sv_of(text, (size_t)len));
+}
+
+int branch_build(struct route_branch *b)
+{
+	struct route_context *ctx = b->ctx;
+	int err = sip_view_branch(&b->view, ctx->view, ctx->arena);
+
+	if (!err && b->target->uri.n)
+		err = sip_view_set_uri(&b->view, b->target->uri);
+	if (!err)
+		err = set_forwards(b);
+	if (!err && !ctx->in.in_dialog && !ctx->ack)
+		err = set_number(&b->view, SIP_H_MAX_BREADTH, b->breadth);
+	if (!err)
+		err = record_routes(b);
+	if (!err)
+		err = own_route(b);
+	if (!err)
+		err = strict_route(b);
+	return err ? err : add_via(b);
+}
