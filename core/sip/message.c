@@ -42,11 +42,16 @@ static const struct {
 _Static_assert(sizeof(struct sip_nameaddr) <= SIP_VALUE_MAX &&
 		       sizeof(struct sip_via) <= SIP_VALUE_MAX,
 	       "these are the largest");
-_Static_assert(SIP_SPACE < UINT16_MAX, "typed values are found by 16-bit offsets");
+_Static_assert(sizeof(struct sip_msg) < UINT16_MAX, "typed values are found by 16-bit offsets");
 _Static_assert(sizeof(struct sip_via) % 8 == 0 && sizeof(struct sip_nameaddr) % 8 == 0 &&
 		       sizeof(struct sip_token) % 8 == 0 && sizeof(struct sip_cseq) % 8 == 0 &&
 		       sizeof(struct sip_number) % 8 == 0,
 	       "values are laid side by side");
+
+size_t sip_value_size(enum sip_hid id)
+{
+	return shapes[sip_header(id)->shape].size;
+}
 
 const char *sip_scan_value(enum sip_hid id, void *out, const char *p, const char *end,
 			   struct lex_ctx *e)
@@ -108,11 +113,11 @@ const void *sip_typed(struct sip_msg *msg, enum sip_hid id, struct sip_where *at
 	}
 	struct sip_line *line = &msg->line[i];
 	if (line->typed)
-		return &msg->space[line->typed - 1];
-	void *out = &msg->space[msg->used];
+		return (char *)msg + line->typed;
+	void *out = (char *)msg + msg->used;
 	if (!sip_scan_first(id, out, sip_line_value(msg, line), whole(msg), at))
 		return NULL;
-	line->typed = (uint16_t)(msg->used + 1);
+	line->typed = msg->used;
 	msg->used = (uint16_t)(msg->used + shapes[sip_header(id)->shape].size);
 	return out;
 }

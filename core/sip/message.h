@@ -32,9 +32,9 @@ enum sip_kind {
 struct sip_line {
 	uint16_t name, name_n;
 	uint16_t value, value_n; /* without white space at the ends; folds are inside */
-	uint16_t typed;          /* where in `space` its first value is remembered, plus 1 */
-	uint8_t id;              /* enum sip_hid */
-	uint8_t next;            /* the next line of the same header, SIP_NO_LINE at the last */
+	uint16_t typed; /* where in the message its first value is remembered, 0 when it is not */
+	uint8_t id;     /* enum sip_hid */
+	uint8_t next;   /* the next line of the same header, SIP_NO_LINE at the last */
 };
 
 /* Room to remember the first value of every header once. */
@@ -51,6 +51,8 @@ struct sip_line {
 #define SIP_SPACE_PLUS(sym, name, compact, shape, count) +SIP_SPACE_##shape
 #define SIP_SPACE                                        (0 SIP_HEADER_TABLE(SIP_SPACE_PLUS))
 
+/* As it is declared, with room for whatever can be parsed; a packed copy (pack.h) ends behind what it needs, so that
+ * a message is never copied by assignment. */
 struct sip_msg {
 	const char *buf;
 	uint32_t len;      /* bytes of the message, body included */
@@ -61,16 +63,17 @@ struct sip_msg {
 	uint16_t method_n; /* the method begins the message */
 	uint16_t ruri, ruri_n;
 	uint16_t reason, reason_n;
-	uint16_t headers;         /* offset of the first header line */
-	uint16_t end;             /* offset of the blank line: behind the last header line */
-	uint16_t used;            /* bytes taken of `space` */
-	uint8_t lines;            /* of line[] */
-	bool uri_known;           /* `uri` is filled */
+	uint16_t headers; /* offset of the first header line */
+	uint16_t end;     /* offset of the blank line: behind the last header line */
+	uint16_t used;    /* from the begin of this struct to the first free byte for values */
+	uint8_t lines;    /* of line[] */
+	bool uri_known;   /* `uri` is filled */
 	struct sip_where fault;   /* the first fault the index met; SIP_OK when it met none */
 	uint8_t first[SIP_H_END]; /* first line of each header, SIP_NO_LINE when absent */
 	uint8_t last[SIP_H_END];  /* last line, valid where first is */
 	struct sip_uri uri;
-	struct sip_line line[SIP_HEADER_LINES_MAX];
+	struct sip_line line
+		[SIP_HEADER_LINES_MAX]; /* packed: as many as there are, the values right behind */
 	_Alignas(8) unsigned char space[SIP_SPACE];
 };
 
@@ -202,6 +205,9 @@ MG_MUST_CHECK int sip_each_has(struct sip_each *each, struct sv token);
 
 /* Room that the value of any shape needs. */
 #define SIP_VALUE_MAX 256
+
+/* Room that the value of a header's shape needs: a multiple of 8, 0 for text and digest. */
+size_t sip_value_size(enum sip_hid id);
 
 /* Scan one value of a header's shape at the front of [p, end).
  *

@@ -117,7 +117,7 @@ static inline const char *message_read_all(struct sip_msg *msg)
 		if (each.at.fault && each.at.off > msg->end)
 			return "a fault outside the message";
 	}
-	if (msg->used > SIP_SPACE)
+	if (msg->used > sizeof(*msg))
 		return "the room for typed values overflowed";
 	return NULL;
 }

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * pack: lines and typed values moved up to behind what is there, in a copy. Values hold views of the message's bytes and
+ * nothing of the message itself, so they are copied as they are.
+ */
+#include "sip/pack.h"
+
+#define ALIGN 8
+
+/* Where the values begin behind `lines` lines. */
+static size_t values_at(unsigned lines)
+{
+	size_t n = offsetof(struct sip_msg, line) + lines * sizeof(struct sip_line);
+
+	return (n + ALIGN - 1) / ALIGN * ALIGN;
+}
+
+size_t sip_msg_pack_size(const struct sip_msg *msg)
+{
+	size_t n = values_at(msg->lines);
+
+	for (unsigned i = 0; i < msg->lines; i++)
+		if (msg->first[msg->line[i].id] == i)
+			n += sip_value_size(msg->line[i].id);
+	return n;
+}
+
+struct sip_msg *sip_msg_pack(void *mem, const struct sip_msg *msg, const char *bytes)
+{
+	struct sip_msg *copy = mem;
+	size_t used = values_at(msg->lines);
+
+	memcpy(mem, msg, offsetof(struct sip_msg, line) + msg->lines * sizeof(struct sip_line));
+	copy->buf = bytes;
+	if (bytes != msg->buf)
+		copy->uri_known = false;
+	for (unsigned i = 0; i < msg->lines; i++) {
+		uint16_t from = msg->line[i].typed;
+		copy->line[i].typed = 0;
+		if (from == 0 || bytes != msg->buf)
+			continue;
+		size_t n = sip_value_size(msg->line[i].id);
+		memcpy((char *)mem + used, (const char *)msg + from, n);
+		copy->line[i].typed = (uint16_t)used;
+		used += n;
+	}
+	copy->used = (uint16_t)used;
+	return copy;
+}
