@@ -6,27 +6,11 @@
 #ifndef MG_CHAIN_CHAIN_H
 #define MG_CHAIN_CHAIN_H
 
+#include "chain/chain_conf.h"
 #include "chain/mg_module.h"
 #include "conf/load.h"
 
-/* ---- modules of a configuration (registry.c) ---- */
-
-/* What the configuration says of one module: the group { name = ...; file = ...; options }. */
-struct chain_module_conf {
-	const char *name;
-	struct conf_file file;  /* of a third-party module */
-	const void *options;    /* the struct of its table, NULL when it has none */
-	const char *at;         /* "margrave.cfg:31" */
-};
-
-/* The modules that are linked in, ended by NULL. Given by the daemon. */
-extern const struct mg_module *const chain_builtin[];
-
-/* Open a third-party module (dlopen by descriptor) and check its ABI version and descriptor. Kept open for good.
- *
- * why        Text for the operator on failure: "abi version 2, this is 1".
- */
-MG_MUST_CHECK const struct mg_module *chain_open(int fd, const char *path, char *why, size_t why_n);
+/* ---- modules of a configuration (registry.c; how they get into the configuration: chain_conf.h) ---- */
 
 struct chain; /* the modules of one configuration, shared by all workers */
 
@@ -40,12 +24,14 @@ struct chain_setup {
 	struct chain *before; /* of the running configuration, NULL at first */
 	struct conf_faults *faults;
 };
-/* Load all: NULL, and faults added, when one fails; those loaded before are unloaded again. */
+/* Load all: NULL, and faults added, when one fails; those loaded before are unloaded again. Zones and options must stay as long as the chain.
+ * One thread at a time. */
 MG_MUST_CHECK struct chain *chain_new(const struct chain_setup *setup);
 /* Unload; after the last worker has left it. */
 void chain_free(struct chain *chain);
-/* Whether any module that tells says that this source is known (role "sources"). Any thread. */
+/* Whether any module that tells says that this source is known (role "sources"), in any zone or in `zone`. Any thread. */
 bool chain_known(const struct chain *chain, const struct addr *addr);
+bool chain_known_in(const struct chain *chain, const struct addr *addr, const struct mg_zone *zone);
 /* Counters of module i for metrics; false beyond the last. */
 bool chain_counters(const struct chain *chain, unsigned i, const char **name, const struct stats **counters);
 
@@ -56,7 +42,8 @@ struct chain_events {
 	void (*answer)(void *arg, struct mg_request *r, const struct sip_response *response, bool stateful);
 	/* Something waits now, or answers: from here on a server transaction is owed. Returns 0, or MG_ELIMIT when there is no room. */
 	int (*begin)(void *arg, struct mg_request *r);
-	/* A phase that had to wait is over: `verdict` is that of the whole phase (NEXT: all said NEXT). `b` in BRANCH only. */
+	/* A phase that had to wait is over: `verdict` is that of the whole phase (NEXT: all said NEXT). `b` in BRANCH only. The request
+	 * may be ended in here. */
 	void (*resumed)(void *arg, struct mg_request *r, enum mg_phase phase, struct mg_branch *b,
 			struct mg_verdict verdict);
 	/* Bring fn(arg2) to that worker's thread; any thread. Returns 0 or MG_ELIMIT. */
@@ -76,18 +63,33 @@ struct mg_worker {
 	struct chain_waits *waits; /* wait.c's own */
 	struct stats *stats;    /* rows of chain_stats.h */
 };
+/* Ready a worker whose other fields are filled, `chain` and `waits` being NULL. Its index is its own in the whole process. Any thread; it stays where
+ * it is until chain_worker_done. Returns 0, MG_ENOMEM, MG_EEXIST for an index that is taken, MG_EINVAL beyond CHAIN_WORKERS_MAX. */
+#define CHAIN_WORKERS_MAX 64
 MG_MUST_CHECK int chain_worker_init(struct mg_worker *worker);
+/* All requests have ended, and chains were left. */
 void chain_worker_done(struct mg_worker *worker);
-/* Take `chain` as the current one: its modules' `worker` hooks run. Returns 0 or the hook's error (nothing changed). */
+/* Take `chain` as the current one, in the worker's own thread: its modules' `worker` hooks run. Returns 0, or the hook's error (nothing
+ * changed), or MG_ENOMEM. */
 MG_MUST_CHECK int chain_worker_enter(struct mg_worker *worker, struct chain *chain);
 /* This worker is done with a chain it has left: `worker_end` hooks run. */
 void chain_worker_leave(struct mg_worker *worker, struct chain *chain);
+/* Once a second: modules' `tick` hooks of the current chain; late resumptions; summaries of the log. */
 void chain_tick(struct mg_worker *worker, uint64_t now_ms);
 unsigned chain_waiting(const struct mg_worker *worker);
 
+/* Whether a stateless answer may go to that source now (T-10, role "answers"); asked once an answer, for it takes a token.
+ *
+ * request    Bytes of the request.
+ * size_max   Bytes the answer may have, 0: any. An unproven source gets at most one and a half times what it sent.
+ */
+bool chain_may_answer(struct mg_worker *worker, const struct mg_source *source, size_t request,
+		      size_t *size_max);
+
 /* ---- a request through it ----
  *
- * The daemon embeds struct mg_request's storage: chain_request_size bytes at the begin of its own. */
+ * The daemon embeds struct mg_request, mg_branch and mg_reply in its own. Fields are filled by chain_request_init and by the functions of
+ * mg_module.h; those above the first blank line the daemon may set. */
 struct mg_request {
 	struct mg_worker *worker;
 	struct chain *chain;     /* the one it began with */
@@ -97,6 +99,9 @@ struct mg_request {
 	struct mg_source source;
 	const struct mg_zone *dialog_zone;
 	bool in_dialog, from_caller, stray;
+	bool to_us;              /* the Request-URI names ourselves */
+	void *user;              /* the daemon's */
+
 	bool stateful;           /* begin() was called */
 	bool answered;           /* a final response was given to `answer` */
 	uint8_t n_targets;
@@ -106,7 +111,6 @@ struct mg_request {
 	uint16_t redirect;       /* status of mg_redirect, 0: none */
 	struct chain_attr *attrs;
 	struct list waits;       /* of this request */
-	void *user;              /* the daemon's */
 };
 struct mg_branch {
 	struct mg_request *request;
@@ -140,5 +144,15 @@ struct mg_verdict chain_send(struct mg_worker *worker, const struct mg_sending *
 void chain_final(struct mg_request *r, unsigned status);
 /* A CANCEL came while it waits: ends all its waits. */
 void chain_cancel(struct mg_request *r);
+/* A branch is given up while it may be waiting: ends its waits. */
+void chain_branch_done(struct mg_branch *b);
+
+/* The response that a REJECT stands for, with the header lines that modules gave and Retry-After. */
+struct chain_refusal {
+	struct sip_response response; /* its texts lie here, in the request and in what the verdict names */
+	struct sip_extra extra[9];
+	char retry_after[12];
+};
+void chain_refuse(struct chain_refusal *out, const struct mg_request *r, struct mg_verdict verdict);
 
 #endif

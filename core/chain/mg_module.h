@@ -57,10 +57,12 @@ enum mg_phase {
 
 enum mg_kind { MG_NEXT, MG_DONE, MG_REJECT, MG_DROP, MG_WAIT };
 
+/* A verdict that a phase does not know (its comment above names those it does) is a fault of the module: counted, logged, and taken for
+ * DROP, REJECT 500 or, in REPLY and FAILURE, NEXT. `reason` is a constant: nothing copies it. */
 struct mg_verdict {
 	uint8_t kind;
-	uint16_t status;    /* REJECT: 300 to 699 */
-	const char *reason; /* REJECT: reason phrase, NULL: the registered one; DROP: token for log and counter [a-z0-9_] */
+	uint16_t status;    /* REJECT: 300 to 699. DROP in BRANCH: what this target counts as, 0: as if it were not there */
+	const char *reason; /* REJECT: reason phrase, NULL: the registered one; DROP: token for log and counter [a-z0-9_], NULL: the module's name */
 	uint32_t retry_after_s; /* REJECT: a Retry-After when not 0 */
 };
 
@@ -87,6 +89,8 @@ static inline struct mg_verdict mg_waiting(void)
 
 /* ---- zones, sources ---- */
 
+struct mg_worker; /* the worker that runs: time, timers, chance */
+
 enum mg_trust { MG_PHONES, MG_CARRIER, MG_INTERNET };
 
 struct mg_zone {
@@ -102,10 +106,12 @@ struct mg_source {
 	bool proven;       /* it has shown that it receives at its address (THREATS: proof of return path) */
 	bool known;        /* an ACL'd prefix, a trunk, one that authenticated lately; ARRIVAL hooks may set it */
 };
+/* Whether some module that provides the role "sources" knows the address as a source in `zone` (NULL: in any). A few tens of
+ * nanoseconds for each; for hooks that are about to refuse. */
+bool mg_known(const struct mg_worker *worker, const struct addr *addr, const struct mg_zone *zone);
 
 /* ---- a module's own things ---- */
 
-struct mg_worker; /* the worker that runs: time, timers, chance */
 uint64_t mg_now_ms(const struct mg_worker *worker); /* of a clock that never goes back */
 struct wheel *mg_wheel(struct mg_worker *worker);
 struct rnd *mg_rnd(struct mg_worker *worker);
@@ -138,7 +144,10 @@ struct sip_msg *mg_msg(struct mg_request *r);
 struct sip_view *mg_view(struct mg_request *r); /* frozen once the first branch is made; NULL in MESSAGE */
 struct arena *mg_arena(struct mg_request *r);   /* NULL in MESSAGE */
 const struct mg_source *mg_source(const struct mg_request *r);
-void mg_set_known(struct mg_request *r); /* the source has authenticated or is ours otherwise */
+/* The source has authenticated: it counts as known from here on, and every provider of the role "sources" learns it. */
+void mg_set_known(struct mg_request *r);
+/* The Request-URI, by now, names ourselves and not a place to go on to. */
+bool mg_to_us(const struct mg_request *r);
 
 /* In a dialog: a token of ours in its route opened and matches this Call-ID and tag (F-4). From which side: true when from the one that began it. */
 bool mg_in_dialog(const struct mg_request *r);
@@ -148,9 +157,20 @@ const struct mg_zone *mg_dialog_zone(const struct mg_request *r);
 /* It has a To tag but is not in a dialog of ours. */
 bool mg_stray(const struct mg_request *r);
 
-/* A response of our own with more than status and reason: header lines to add to whatever REJECT sends. Copied. Returns 0 or MG_ENOMEM, MG_EINVAL. */
+/* A response of our own with more than status and reason: header lines to add to whatever REJECT or mg_answer sends. `name` counts when `id`
+ * is SIP_H_OTHER. Copied.
+ *
+ * Returns    0, MG_ENOMEM, MG_ELIMIT (eight are there), MG_EINVAL for text that breaks out of its line, and for Via, From, To, Call-ID,
+ *            CSeq and Content-Length, which are made here.
+ */
 MG_MUST_CHECK int mg_answer_header(struct mg_request *r, enum sip_hid id, struct sv name, struct sv value);
-/* Answer now (2xx too), with headers given by mg_answer_header; return mg_done() afterwards. Returns 0 or a negative error. */
+/* Answer now (2xx too), with headers given by mg_answer_header; return mg_done() after a final one. 1xx and 2xx make a server transaction,
+ * refusals don't.
+ *
+ * reason     NULL: the registered one. Copied, as are `type` (Content-Type; empty: none) and `body` as far as needed.
+ * Returns    0; MG_ELIMIT when there is no room for a server transaction (then REJECT 503); MG_EINVAL for a status that is none, in
+ *            MESSAGE, for an ACK, and behind a final response.
+ */
 MG_MUST_CHECK int mg_answer(struct mg_request *r, unsigned status, const char *reason, struct sv type, struct sv body);
 
 /* ---- targets ---- */
@@ -164,10 +184,12 @@ struct mg_target {
 	uint32_t ring_s;    /* give up on this group after so many seconds, 0: timer C */
 	void *tag;          /* the module's own, read again in BRANCH */
 };
-/* Add a target. Returns 0, MG_ELIMIT (ten are there), MG_EINVAL (no URI), MG_ENOMEM. */
+/* Add a target. Returns 0, MG_ELIMIT (ten are there), MG_EINVAL (no sip, sips or tel URI; a next hop that is no sip or sips URI; q above
+ * 1000; in MESSAGE), MG_ENOMEM. */
 MG_MUST_CHECK int mg_target_add(struct mg_request *r, const struct mg_target *target);
 unsigned mg_targets(const struct mg_request *r);
-/* Answer 302 (or 301, 300, 380, 305) with the targets as Contacts instead of calling them; return mg_done() afterwards. */
+/* Answer 302 (or 301, 300, 380, 305) with the targets as Contacts, in their order of q, instead of calling them; return mg_done()
+ * afterwards. Returns 0, MG_EINVAL (no target, another status, an answer was given) or MG_ENOMEM. */
 MG_MUST_CHECK int mg_redirect(struct mg_request *r, unsigned status);
 
 /* ---- branches and replies ---- */
@@ -190,14 +212,23 @@ struct mg_sending {
 
 /* ---- waiting ---- */
 
-/* Put the request aside; return mg_waiting() from the same hook. Later hooks of the same branch wait with it; a CANCEL meanwhile answers 487 and makes the
- * resumption a no-op. Not resumed within `timeout_ms`, it ends with `status` (a 4xx to 6xx).
+#define MG_WAIT_MAX_MS 180000
+
+/* Put the request aside, in REQUEST, TARGET or BRANCH; return mg_waiting() from the same hook. Later hooks of the same branch wait with it; a
+ * CANCEL meanwhile answers 487 and makes the resumption a no-op. Not resumed within `timeout_ms` (at most MG_WAIT_MAX_MS), it ends as if
+ * the hook had said REJECT `status` (400 to 699), in BRANCH DROP with that status.
  *
- * Returns    a handle for mg_resume, 0 when too many are waiting (then REJECT 503) or without memory.
+ * Returns    a handle for mg_resume; 0 when too many are waiting or there is no room for a server transaction (then REJECT 503), in another
+ *            phase, and when this hook has one already.
  */
 typedef uint64_t mg_wait;
 MG_MUST_CHECK mg_wait mg_suspend(struct mg_request *r, uint32_t timeout_ms, uint16_t status);
-/* Go on with `verdict` as if the hook had returned it (not WAIT). In any thread. A handle that has ended is no error. */
+/* Go on with `verdict` as if the hook had returned it (not WAIT). A handle that has ended is no error.
+ *
+ * Any thread; but none other than the worker's own once `worker_end` has returned there. In the worker's own thread the rest of the
+ * request's way runs before this returns, and whatever belongs to the request may be gone: let it be the last thing a callback does.
+ * (Within the hook that suspended, it runs when the hook has returned.)
+ */
 void mg_resume(mg_wait wait, struct mg_verdict verdict);
 /* The request a handle belongs to, in its worker's thread and for reading or editing right before mg_resume; NULL when it has ended. */
 struct mg_request *mg_waiting_request(struct mg_worker *worker, mg_wait wait);
@@ -210,7 +241,8 @@ struct mg_setup; /* during `load` */
 /* Declare an attribute by name ("auth.user"). Whoever declares the same name gets the same number; another type is a fault of the configuration. Returns a number
  * >= 0, MG_EINVAL or MG_ELIMIT (64 attributes). */
 MG_MUST_CHECK int mg_attr(struct mg_setup *setup, const char *name, enum mg_attr_type type);
-/* Setting returns 0 or MG_ENOMEM; texts are copied. Reading returns whether it is set. */
+/* Setting returns 0, MG_ENOMEM, or MG_EINVAL for an attribute of another type and in MESSAGE; texts are copied. `int` serves BOOL too. Reading
+ * returns whether it is set; `out` is untouched otherwise. */
 MG_MUST_CHECK int mg_attr_set_int(struct mg_request *r, int attr, int64_t value);
 MG_MUST_CHECK int mg_attr_set_text(struct mg_request *r, int attr, struct sv value);
 MG_MUST_CHECK int mg_attr_set_addr(struct mg_request *r, int attr, const struct addr *value);
@@ -224,13 +256,48 @@ bool mg_attr_addr(const struct mg_request *r, int attr, struct addr *out);
  * in the order of the configuration is what mg_role finds. Returns 0, MG_ELIMIT. */
 MG_MUST_CHECK int mg_role_provide(struct mg_setup *setup, const char *name, unsigned version,
 				  const void *functions, void *self);
-/* Find one, in `ready` or later. NULL when nobody provides that version. */
+/* Find one, in `ready`; it holds until `unload`. NULL when nobody provides that version. */
 const void *mg_role(struct mg_setup *setup, const char *name, unsigned version, void **self);
 
-/* Role "sources" version 1: who is known. Any thread; must be quick and take no lock. */
+/* Role "sources" version 1: who is known. Any thread; must be quick and take no lock. All providers are asked. */
+#define MG_SOURCES_ROLE "sources"
 struct mg_sources_role {
-	bool (*known)(void *self, const struct addr *addr);
+	/* In `zone`; NULL: in any. */
+	bool (*known)(void *self, const struct addr *addr, const struct mg_zone *zone);
+	/* It has authenticated (mg_set_known). May be NULL. */
+	void (*learn)(void *self, const struct addr *addr, uint64_t now_ms);
 };
+
+/* Role "answers" version 1: whether a stranger may be answered now (threat T-10). All providers are asked, all must agree. */
+#define MG_ANSWERS_ROLE "answers"
+struct mg_answers_role {
+	/* A stateless answer to `source` is owed for a request. Any worker's thread; must be quick and take no lock. */
+	bool (*may)(void *self, const struct mg_source *source, uint64_t now_ms);
+};
+
+/* ---- the security log ----
+ *
+ * One line an event, "sec ev=flood src=192.0.2.7:5061 tr=udp m=INVITE why=rate act=throttle proof=0 n=1": the first of a kind at once, what follows
+ * within ten seconds in one line with its number and the last source. */
+
+struct mg_sec_event {
+	const char *ev, *why, *act; /* constants of [a-z0-9_]; act: drop, throttle, close, or a status */
+	const struct mg_source *source;
+	struct sv method; /* empty: not known */
+};
+/* A kind of event in one worker; lies in the module's `local`; zeros to begin with. Fields are the log's own. */
+struct mg_sec {
+	struct log_limit limit;
+	const char *ev, *why, *act;
+	struct addr src;
+	uint8_t transport;
+	bool proven;
+	uint8_t method_n;
+	char method[32];
+};
+void mg_sec(const struct mg_worker *worker, struct mg_sec *kind, const struct mg_sec_event *event);
+/* From `tick`: say what was held back, if its time has come. */
+void mg_sec_flush(const struct mg_worker *worker, struct mg_sec *kind);
 
 /* ---- the descriptor ---- */
 
@@ -243,7 +310,7 @@ struct mg_module {
 	uint32_t abi; /* MG_ABI_VERSION; stays the first member in all versions */
 	const char *name; /* [a-z0-9_] */
 	const char *help;
-	const struct conf_table *options; /* without "name" and "file", which every module has; NULL: none */
+	const struct conf_table *options; /* without "name" and "file", which every module's group has; NULL: none */
 	const struct stats_desc *counters;
 	size_t n_counters;
 
