@@ -140,6 +140,7 @@ struct tp_target {
 	uint16_t listener;    /* id of the one it leaves by (tp_pick) */
 	uint8_t transport;
 	bool fixed;           /* the transport was asked for: no trying of a stream for large requests (T-14) */
+	bool quick;           /* TCP because of tp_try_stream: a connection that has to be opened gets stream_try_ms, not connect_ms */
 	char domain[256];     /* TLS: the name asked for before any SRV, that the certificate must hold (RFC 5922); "" on a flow */
 };
 

@@ -33,7 +33,7 @@ const struct tp_zone *tp_zone_of(const struct tp *tp, uint16_t zone);
 /* Whether arrival lets a datagram or new connection in. Counts drops. */
 bool tp_arrives(struct tp *tp, const struct tp_flow *flow, size_t len);
 
-/* Ask SEND; false: counted, not to be sent. */
+/* Ask SEND; false: counted, not to be sent. Asked by udp_send and conns_send, which know the flow, not by tp_send. */
 bool tp_may_send(struct tp *tp, const struct tp_flow *to, struct sv bytes);
 
 /* Whether `peer` may get another answer to a keepalive now (T-12): per source, shared by UDP and streams. */
@@ -61,7 +61,9 @@ void conns_stop(struct conns *conns);
 MG_MUST_CHECK int conns_send(struct conns *conns, const struct tp_target *to, struct sv bytes,
 			     struct tp_ticket *ticket);
 void conns_letter(struct conns *conns, struct tp_letter *letter); /* takes it */
-bool conns_alive(struct conns *conns, tp_conn conn);
+bool conns_alive(struct conns *conns, tp_conn conn); /* of this worker; tp_directory_has tells of others */
+/* Whether a TCP connection to that address failed within the last minutes (T-14): for tp_try_stream. */
+bool conns_refused(struct conns *conns, const struct addr *addr);
 
 /* ---- a connection's number: worker 8 bits, slot 24, generation 32; tp_conn_worker is in tp.c ---- */
 
@@ -88,11 +90,15 @@ static inline uint32_t tp_conn_generation(tp_conn conn)
 struct tp_directory; /* who owns which connection; a mutex a shard */
 struct tp_directory *tp_shared_directory(struct tp_shared *shared);
 
-/* One connection in the directory; embedded in it, zeroed at first. Fields are the directory's own. */
+/* One connection in the directory; embedded in it, zeroed at first. `peer`, `listener` and `transport` are filled before it is added and stay; the rest is
+ * the directory's own. */
 struct tp_entry {
 	struct map_node by_key, by_conn;
 	tp_conn conn; /* 0: not in the directory */
-	bool keyed;   /* in it by key too */
+	struct addr peer;
+	uint16_t listener;
+	uint8_t transport;
+	bool keyed; /* in it by key too */
 };
 
 /* Tell that `conn` exists, under its number and under `key` (transport, address, domain: conn.c makes it; the bytes stay valid until it is
@@ -107,6 +113,9 @@ void tp_directory_remove(struct tp_directory *directory,
 /* The connection of that key, whichever worker owns it; 0 when there is none. It may be gone by the time it is used. */
 tp_conn tp_directory_find(struct tp_directory *directory, struct sv key);
 bool tp_directory_has(struct tp_directory *directory, tp_conn conn);
+/* Fill `conn`, `addr`, `listener` and `transport` of a target, nothing else, with what the directory knows of a connection: for tp_conn_target. */
+MG_MUST_CHECK int tp_directory_target(struct tp_directory *directory, tp_conn conn,
+				      struct tp_target *out); /* 0 or MG_ENOENT */
 
 /* Counts and rates per source: the IPv4 address or IPv6 /64 of `peer`. A source with a count above 0 is not forgotten while any other can be. */
 enum tp_source_count { TP_SOURCE_CONNS, TP_SOURCE_HANDSHAKES, TP_SOURCE_COUNTS };
