@@ -128,19 +128,47 @@ bool route_own_ack(struct route *route, struct sip_msg *ack)
 
 /* ---- stateless responses ---- */
 
-static int write_answer(struct route *route, struct sip_view *view, const struct sip_response *r)
+/* As it is built, or parsed again so that hooks edit it like any other response. */
+static int edited(struct route *route, size_t n, void *user)
 {
+	char *text = arena_alloc(&route->scratch, n);
+	struct sip_msg msg;
+	struct sip_view view;
+	struct sip_where at;
+	struct sv bytes;
+
+	if (!text)
+		return MG_ENOMEM;
+	memcpy(text, route->flat, n);
+	int err = sip_parse_datagram(&msg, text, n, &at);
+	if (err < 0)
+		return err;
+	sip_view_init(&view, &msg, &route->scratch);
+	if (!route->env.on->reply(route->env.arg, user, NULL, &view))
+		return MG_EAUTH;
+	err = route_flatten(route, &view, &bytes);
+	return err ? err : (int)bytes.n;
+}
+
+int route_write_answer(struct route *route, struct sip_view *view, const struct sip_response *r,
+		       void *user)
+{
+	char tag[ROUTE_TAG_MAX];
+	struct sip_response response = *r;
+
+	if (response.to_tag.n == 0)
+		response.to_tag = sv_of(tag, route_to_tag(route, view->msg, tag));
 	arena_reset(&route->scratch);
 	sip_out_init(&route->out, &route->scratch);
-	int err = sip_build_response(&route->out, view, r);
-
-	return err ? err : sip_out_flat(&route->out, route->flat, sizeof(route->flat));
+	int n = sip_build_response(&route->out, view, &response);
+	if (n == 0)
+		n = sip_out_flat(&route->out, route->flat, sizeof(route->flat));
+	return n > 0 && user ? edited(route, (size_t)n, user) : n;
 }
 
 int route_answer(struct route *route, struct sip_view *view, const struct tp_flow *flow,
-		 const struct sip_response *response, size_t size_max)
+		 const struct sip_response *response, void *user, size_t size_max)
 {
-	char tag[ROUTE_TAG_MAX];
 	struct sip_response r = *response;
 	struct tp_target to;
 	struct sip_where at;
@@ -148,13 +176,11 @@ int route_answer(struct route *route, struct sip_view *view, const struct tp_flo
 
 	if (!via)
 		return MG_EPARSE;
-	if (r.to_tag.n == 0)
-		r.to_tag = sv_of(tag, route_to_tag(route, view->msg, tag));
-	int n = write_answer(route, view, &r);
+	int n = route_write_answer(route, view, &r, user);
 	if (n > 0 && size_max && (size_t)n > size_max) { /* without what it could do without */
 		r.extras = 0;
 		r.body = SV("");
-		n = write_answer(route, view, &r);
+		n = route_write_answer(route, view, &r, user);
 	}
 	if (n > 0 && size_max && (size_t)n > size_max) {
 		route_count(route, ROUTE_STAT_ANSWERS_LARGE);
@@ -165,4 +191,17 @@ int route_answer(struct route *route, struct sip_view *view, const struct tp_flo
 	tp_reply_target(route->env.tp, flow, via, &to);
 	route_count(route, ROUTE_STAT_ANSWERS);
 	return tp_send(route->env.tp, &to, sv_of(route->flat, (size_t)n), NULL);
+}
+
+int route_reply(struct route *route, struct txn_server *server, struct sip_view *view,
+		const struct sip_response *response, void *user)
+{
+	int n = route_write_answer(route, view, response, user);
+
+	if (n < 0) {
+		route_count(route, ROUTE_STAT_DROP_RESPONSE);
+		return n;
+	}
+	route_count(route, ROUTE_STAT_RESPONSES);
+	return txn_server_reply(server, response->status, sv_of(route->flat, (size_t)n));
 }

@@ -51,8 +51,10 @@ static void context_leave(struct route_context *ctx)
 	list_for_each_safe (it, after, &ctx->branches)
 		branch_drop(container_of(it, struct route_branch, link));
 	tp_kept_free(ctx->best.kept);
-	if (ctx->server)
+	if (ctx->server) {
+		txn_server_set_user(ctx->server, NULL);
 		txn_server_unref(ctx->server);
+	}
 	route->contexts--;
 	stats_add(route->env.stats, route->env.worker, ROUTE_STAT_CONTEXTS, -(uint64_t)1);
 	route->env.on->done(route->env.arg, ctx, ctx->best.status);
@@ -115,7 +117,7 @@ static bool send_view(struct route_context *ctx, struct route_branch *b, struct 
 	struct route *route = ctx->route;
 	struct sv bytes;
 
-	if (!route->env.on->reply(route->env.arg, ctx, b, view) ||
+	if (!route->env.on->reply(route->env.arg, ctx->user, b, view) ||
 	    route_flatten(route, view, &bytes) < 0) {
 		route_count(route, ROUTE_STAT_DROP_RESPONSE);
 		return false;
@@ -204,37 +206,12 @@ static void send_best(struct route_context *ctx)
 
 void route_refuse(struct route_context *ctx, const struct sip_response *response)
 {
-	struct route *route = ctx->route;
-	struct sip_response r = *response;
-	char tag[ROUTE_TAG_MAX];
-	struct sip_msg msg;
-	struct sip_view view;
-	struct sip_where at;
-	char text[SIP_DATAGRAM_MAX];
-
-	if (!ctx->server) {
-		context_enter(ctx);
-		finish(ctx, 0);
-		context_leave(ctx);
-		return;
-	}
 	context_enter(ctx);
-	r.to_tag = sv_of(tag, route_to_tag(route, ctx->view->msg, tag));
-	arena_reset(&route->scratch);
-	sip_out_init(&route->out, &route->scratch);
-	/* It is parsed again so that hooks edit it like any other response. */
-	int n = sip_build_response(&route->out, ctx->view, &r);
-	if (n == 0)
-		n = sip_out_flat(&route->out, text, sizeof(text));
-	if (n > 0)
-		n = sip_parse_datagram(&msg, text, (size_t)n, &at);
-	if (n > 0) {
-		sip_view_init(&view, &msg, &route->scratch);
-		send_view(ctx, NULL, &view, r.status);
-	} else {
-		route_count(route, ROUTE_STAT_DROP_RESPONSE);
-	}
-	finish(ctx, r.status);
+	/* Whether it could be sent or not, nothing more will be. */
+	int err = ctx->server && !ctx->final ?
+		route_reply(ctx->route, ctx->server, ctx->view, response, ctx->user) :
+		0;
+	finish(ctx, err || !ctx->server ? 0 : response->status);
 	context_leave(ctx);
 }
 

@@ -44,9 +44,9 @@ enum route_go { ROUTE_GO, ROUTE_SKIP, ROUTE_WAIT };
 struct route_events {
 	/* A branch is about to be sent: its view may be edited. WAIT: route_branch_go follows. */
 	enum route_go (*branch)(void *arg, struct route_context *ctx, struct route_branch *b);
-	/* A response is about to go back, of a branch or (b NULL) our own: its view may be edited. False: it does not go. */
-	bool (*reply)(void *arg, struct route_context *ctx, struct route_branch *b,
-		      struct sip_view *view);
+	/* A response is about to go back, of a branch or (b NULL) our own: its view may be edited. `user` is that of the context or answer, NULL for a
+	 * response whose request is forgotten. False: it does not go. */
+	bool (*reply)(void *arg, void *user, struct route_branch *b, struct sip_view *view);
 	/* All failed with `status`: true when route_add gave more. */
 	bool (*failure)(void *arg, struct route_context *ctx, unsigned status);
 	/* The final response was sent (or none is owed): whoever made the context frees what belongs to it, arena included, in this call. */
@@ -109,11 +109,16 @@ bool route_own_ack(struct route *route, struct sip_msg *ack);
 
 /* Send a response without a transaction: by the rules of §18.2.2. `view` has marked Vias. The To tag is added.
  *
+ * user       Given to reply(), which is not called when it is NULL.
  * size_max   Bytes it may have (T-10), 0: any. Header lines of `response` are left out first; what is still larger is not sent.
  * Returns    0, MG_ELIMIT when it is too large, or what tp_send says.
  */
 int route_answer(struct route *route, struct sip_view *view, const struct tp_flow *flow,
-		 const struct sip_response *response, size_t size_max);
+		 const struct sip_response *response, void *user, size_t size_max);
+
+/* Send a response of our own by a server transaction that has no context. `user` as above. Returns 0 or a negative error. */
+int route_reply(struct route *route, struct txn_server *server, struct sip_view *view,
+		const struct sip_response *response, void *user);
 
 /* ---- forwarding ---- */
 

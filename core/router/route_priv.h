@@ -96,6 +96,10 @@ static inline uint64_t route_now(const struct route *route)
 /* Write a view into route->flat. Returns its bytes, or MG_ENOMEM, MG_ENOSPC. */
 int route_flatten(struct route *route, struct sip_view *view, struct sv *bytes);
 
+/* Write the response of our own into route->flat, edited by reply() unless `user` is NULL. Returns its bytes or a negative error, MG_EAUTH when reply() said no. */
+int route_write_answer(struct route *route, struct sip_view *view, const struct sip_response *r,
+		       void *user);
+
 /* ---- branch.c ---- */
 
 /* Begin a branch: looks its next hop up. Its end is told to context_branch_done, perhaps before this returns. */
