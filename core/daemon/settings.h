@@ -47,7 +47,7 @@ struct settings {
 	struct conf_list accept_risk; /* const char * */
 	struct conf_list zones;     /* struct zone_settings */
 	struct conf_list tls;       /* struct tls_settings_conf */
-	struct conf_list modules;   /* struct chain_module_conf */
+	struct conf_list modules;   /* struct conf_variant: chain_conf.h */
 	struct {
 		int64_t timer_c_s;
 		bool record_route, recurse, stateless;
@@ -89,6 +89,12 @@ struct loaded {
 	struct conf_list risks;     /* const char *: what accept_risk let pass */
 };
 
+enum settings_modules {
+	SETTINGS_KNOW_MODULES, /* those that are linked in or were opened: for a reload */
+	SETTINGS_OPEN_MODULES, /* open the files of the others first: for the start of the process that runs them */
+	SETTINGS_PASS_MODULES, /* pass over the options of the others: for the warden */
+};
+
 /* Load and check everything that can be told without opening sockets.
  *
  * text       Becomes the result's, also on failure.
@@ -96,7 +102,7 @@ struct loaded {
  * Returns    NULL with faults added.
  */
 MG_MUST_CHECK struct loaded *settings_load(struct conf_text *text, const struct conf_env *env,
-					   struct conf_faults *faults);
+					   enum settings_modules modules, struct conf_faults *faults);
 void settings_free(struct loaded *loaded); /* NULL is fine; closes no descriptor */
 
 /* Workers that "auto" means here: the CPUs this process may run on, at most TP_WORKERS_MAX. */

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * node: the structs of the SIP process: what all workers share, one worker, and the configuration they run by. Who does what: running.c makes a configuration ready to
+ * run, worker.c makes a worker, flow.c is the way of a message through it, overload.c says what is refused, sip_process.c starts and ends it all.
+ */
+#ifndef MG_DAEMON_NODE_H
+#define MG_DAEMON_NODE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "chain/chain.h"
+#include "chain/chain_stats.h"
+#include "conf/generation.h"
+#include "daemon/child_receive.h"
+#include "daemon/ipc.h"
+#include "daemon/overload.h"
+#include "daemon/poison.h"
+#include "daemon/settings.h"
+#include "event/mailbox.h"
+#include "router/route.h"
+#include "router/route_stats.h"
+#include "transport/tls_context.h"
+#include "transport/tp_stats.h"
+#include "transaction/txn_stats.h"
+
+#define LETTER_KINDS 4    /* classes of letters between workers: see letter_kind in flow.c */
+#define LETTERS_ROOM 4096 /* for each pair of threads */
+#define QUARANTINE_MAX 16
+
+struct node;
+struct call;
+
+/* A configuration that workers run by: immutable from the moment the first one enters it. */
+struct running {
+	struct generation generation; /* first */
+	struct node *node;
+	struct loaded *loaded;
+	struct tp_config tp;
+	struct tp_listener *listeners;
+	const struct tp_listener **listener_list;
+	struct tp_zone *tp_zones;
+	struct mg_zone *zones;
+	unsigned n_zones;
+	struct tls_context **tls;              /* beside settings.tls */
+	const struct tls_context **tls_lists;  /* NULL-ended ones, of zones */
+	struct tls_context *tls_client;
+	struct chain *chain;
+	struct route_conf route;
+	struct txn_conf txn;
+	struct dns_conf dns;
+	struct overload_conf overload;
+	bool stateless;
+	uint32_t gather_us;
+};
+
+/* What is dropped because it may have killed a process before (O-2). */
+struct quarantine {
+	struct addr source;
+	uint64_t call_hash, until_ms;
+};
+
+struct worker {
+	struct node *node;
+	unsigned index;
+	pthread_t thread;
+	struct loop *loop;
+	struct rnd rnd;
+	struct running *running;   /* the one new work begins with */
+	struct tp *tp;
+	struct dns *dns;
+	struct txn_table *txn;
+	struct route *route;
+	struct mg_worker mg;
+	struct overload overload;
+	struct poison_slot *poison;
+	struct wheel_timer tick;
+	struct list calls;         /* struct call: requests being handled */
+	struct call *spare;        /* freed ones, to be used again */
+	unsigned spares, n_calls;
+	struct log_limit log_malformed, log_drop;
+	atomic_bool stop;          /* said by the main thread */
+	atomic_bool idle;          /* nothing is under way any more: told to the main thread while stopping */
+	_Atomic(struct running *) next; /* said by the main thread: the configuration to enter; NULL when entered */
+	struct loop_waker *waker;
+	atomic_int started;        /* 0: not yet, 1: yes, negative: the error that ended it */
+};
+
+struct node {
+	unsigned workers;
+	struct worker worker[TP_WORKERS_MAX];
+	struct mailbox *mailbox;   /* threads: the workers, then one for the others */
+	struct tp_shared *tp_shared;
+	struct dns_shared *dns_shared;
+	struct stats *tp_stats, *txn_stats, *route_stats, *chain_stats, *flow_stats;
+	struct token_keys tokens;
+	struct siphash_key tag_key, owner_key;
+	struct keys keys;
+	struct poison_ring *ring;  /* NULL: none was given */
+	struct quarantine quarantine[QUARANTINE_MAX]; /* written before workers start and by the main thread; read by workers */
+	atomic_uint quarantined;
+	struct loop *loop;         /* the main thread's */
+	int ipc;                   /* to the warden */
+	struct running *running;   /* current, the main thread's view */
+	atomic_uint_fast64_t generation; /* its number */
+	uint64_t started_us;
+	bool stopping;
+};
+
+/* ---- running.c ---- */
+
+/* Make a configuration ready from what the warden sent. Takes `got`'s contents. `before` is the one that runs, NULL at first.
+ * Returns NULL with faults added; nothing has changed then. */
+MG_MUST_CHECK struct running *running_new(struct node *node, struct received *got, struct running *before, struct conf_faults *faults);
+/* Make its TLS contexts and modules without running them: for --check. Returns 0 or MG_EPARSE. */
+MG_MUST_CHECK int running_check(struct loaded *loaded, struct conf_faults *faults);
+
+/* ---- worker.c ---- */
+
+/* Start worker `index` with node->running. Returns 0 or a negative error. */
+MG_MUST_CHECK int worker_start(struct node *node, unsigned index);
+/* Have it enter node->running. Any thread; it has when worker->next is NULL. */
+void worker_enter(struct worker *worker, struct running *running);
+/* End it: at once, or when nothing is under way any more. */
+void worker_stop(struct worker *worker);
+
+/* ---- flow.c ---- */
+
+/* The callbacks of the rooms below, of one worker. */
+extern const struct tp_events flow_tp_events;
+extern const struct txn_events flow_txn_events;
+extern const struct route_events flow_route_events;
+extern const struct chain_events flow_chain_events;
+/* A letter from another thread (see letter.h). */
+void flow_letter(void *arg, void *letter);
+/* Free letters that nobody will read. */
+void flow_letter_drop(void *letter);
+
+/* What the flow counts, one row a reason. */
+/* clang-format off */
+#define FLOW_STATS_TABLE(X)                                                                                       \
+	X(REQUESTS,        "sip_requests_total",              COUNTER, "requests parsed")                           \
+	X(RESPONSES,       "sip_responses_total",             COUNTER, "responses parsed")                          \
+	X(CALLS,           "sip_requests",                    GAUGE,   "requests being handled")                    \
+	X(MOVED,           "sip_moved_total",                 COUNTER, "messages handed to the worker that owns the call") \
+	X(MOVED_LOST,      "sip_dropped_mailbox_total",       COUNTER, "messages dropped: the owner's mailbox is full") \
+	X(MALFORMED,       "sip_malformed_total",             COUNTER, "malformed messages")                        \
+	X(MALFORMED_DROP,  "sip_dropped_malformed_total",     COUNTER, "of these dropped without an answer")        \
+	X(DROP_MESSAGE,    "sip_dropped_message_total",       COUNTER, "dropped by a module before a transaction")  \
+	X(DROP_REQUEST,    "sip_dropped_request_total",       COUNTER, "dropped by a module")                       \
+	X(DROP_ACK,        "sip_dropped_ack_total",           COUNTER, "ACKs that belong to nothing")               \
+	X(DROP_RESPONSE,   "sip_dropped_response_total",      COUNTER, "responses that belong to nothing")          \
+	X(DROP_QUARANTINE, "sip_dropped_quarantine_total",    COUNTER, "dropped: the same may have killed a process") \
+	X(DROP_ANSWER,     "sip_dropped_answer_total",        COUNTER, "answers not given: the source has had enough") \
+	X(NO_MEMORY,       "sip_no_memory_total",             COUNTER, "requests refused for lack of memory")       \
+	X(ANSWERED,        "sip_answered_total",              COUNTER, "requests answered here")                    \
+	X(OVERLOAD,        "sip_refused_overload_total",      COUNTER, "requests refused: overload")                \
+	X(OVERLOAD_DROP,   "sip_dropped_overload_total",      COUNTER, "requests dropped: overload")                \
+	X(REFUSED_MEMORY,  "sip_refused_memory_total",        COUNTER, "requests refused: memory ceiling")          \
+	X(QUEUE_US,        "sip_queue_delay_us",              GAUGE,   "microseconds that messages wait before they are handled, sum of workers") \
+	X(SLOW,            "sip_slow_callbacks_total",        COUNTER, "callbacks of more than 100 ms")
+/* clang-format on */
+
+enum flow_stat {
+#define FLOW_STAT_ID(sym, name, kind, help) FLOW_##sym,
+	FLOW_STATS_TABLE(FLOW_STAT_ID)
+#undef FLOW_STAT_ID
+		FLOW_STATS
+};
+extern const struct stats_desc flow_stats_desc[FLOW_STATS];
+
+static inline void flow_count(struct worker *w, enum flow_stat id)
+{
+	stats_add(w->node->flow_stats, w->index, id, 1);
+}
+
+#endif

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * overload: the controller. Every 10 ms the mean wait of the messages handled is held against half of the delay that means overload: above it the level falls the faster
+ * the longer the wait, below it it rises again, a quarter as fast. At the edge a share of a class is admitted, so the level settles where the work
+ * offered and the work that can be done meet; neither goes all the way off and on again. Called by flow.c for each message.
+ */
+#include "daemon/overload.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FALL_MAX 1.0   /* classes an interval, when the wait is twice the aim or more */
+#define RISE     0.02  /* classes an interval, when nothing waits */
+#define GAIN     0.2
+#define FLOOR    1.0   /* what is in a dialog is never refused here */
+
+void overload_init(struct overload *o)
+{
+	*o = (struct overload){.level = OVERLOAD_CLASSES, .chance = 0x9e3779b9};
+}
+
+static void adjust(struct overload *o, const struct overload_conf *conf, unsigned load_percent)
+{
+	double aim = conf->queue_delay_us / 2.0;
+	double error = ((double)o->delay_us - aim) / aim;
+	double step = error > 0 ? -GAIN * error : -RISE * error;
+
+	if (load_percent >= conf->transactions_percent)
+		step = -FALL_MAX / 10;
+	if (step < -FALL_MAX)
+		step = -FALL_MAX;
+	o->level += step;
+	if (o->level > OVERLOAD_CLASSES)
+		o->level = OVERLOAD_CLASSES;
+	if (o->level < FLOOR)
+		o->level = FLOOR;
+}
+
+void overload_seen(struct overload *o, const struct overload_conf *conf, uint64_t now_us,
+		   uint64_t delay_us, unsigned load_percent)
+{
+	o->sum_us += delay_us;
+	o->n++;
+	if (now_us - o->interval_us < OVERLOAD_INTERVAL_US)
+		return;
+	uint64_t mean = o->sum_us / o->n;
+	o->delay_us = mean > UINT32_MAX ? UINT32_MAX : (uint32_t)mean;
+	o->sum_us = 0;
+	o->n = 0;
+	o->interval_us = now_us;
+	adjust(o, conf, load_percent);
+}
+
+/* xorshift32: shares and jitter need to be even, not secret. */
+static uint32_t chance(struct overload *o)
+{
+	uint32_t x = o->chance;
+
+	x ^= x << 13;
+	x ^= x >> 17;
+	x ^= x << 5;
+	return o->chance = x;
+}
+
+bool overload_admit(struct overload *o, enum overload_class class_)
+{
+	double share = o->level - (double)class_;
+
+	if (class_ == OVERLOAD_DIALOG)
+		return true;
+	if (o->memory_full && class_ > OVERLOAD_EMERGENCY)
+		return false;
+	return share >= 1.0 || (share > 0.0 && chance(o) < share * 4294967296.0);
+}
+
+uint32_t overload_retry_after(struct overload *o, const struct overload_conf *conf)
+{
+	return conf->retry_min_s + chance(o) % (conf->retry_max_s - conf->retry_min_s + 1);
+}
+
+void overload_memory(struct overload *o, const struct overload_conf *conf, uint64_t held)
+{
+	if (conf->memory_max == 0)
+		o->memory_full = false;
+	else if (held >= conf->memory_max / 100 * 90)
+		o->memory_full = true;
+	else if (held < conf->memory_max / 100 * 85)
+		o->memory_full = false;
+}
+
+uint64_t overload_resident(int statm_fd)
+{
+	char text[128];
+	ssize_t n = pread(statm_fd, text, sizeof(text) - 1, 0);
+	char *end;
+
+	if (n <= 0)
+		return 0;
+	text[n] = '\0';
+	strtoull(text, &end, 10); /* size; what is resident follows */
+	return strtoull(end, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static uint64_t read_number(const char *path)
+{
+	char text[64];
+	FILE *f = fopen(path, "re");
+	uint64_t n = 0;
+
+	if (!f)
+		return 0;
+	if (fgets(text, sizeof(text), f))
+		n = strtoull(text, NULL, 10); /* "max" gives 0 */
+	fclose(f);
+	return n;
+}
+
+/* The limit of our own control group (v2), as /proc/self/cgroup names it. */
+static uint64_t cgroup_limit(void)
+{
+	char line[512], path[640];
+	FILE *f = fopen("/proc/self/cgroup", "re");
+	uint64_t limit = 0;
+
+	while (f && fgets(line, sizeof(line), f)) {
+		if (strncmp(line, "0::", 3) != 0)
+			continue;
+		line[strcspn(line, "\n")] = '\0';
+		snprintf(path, sizeof(path), "/sys/fs/cgroup%s/memory.max", line + 3);
+		limit = read_number(path);
+	}
+	if (f)
+		fclose(f);
+	return limit;
+}
+
+uint64_t overload_memory_auto(void)
+{
+	uint64_t machine = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t group = cgroup_limit();
+
+	return group > 0 && group < machine ? group : machine;
+}
