@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # The resolver of RFC 3263.
-set(TRANSPORT_DNS dns_packet.c dns_select.c dns_wire.c)
-set(TRANSPORT_DNS_TESTS dns_packet dns_select)
+set(TRANSPORT_DNS dns_cache.c dns_lru.c dns_packet.c dns_select.c dns_set.c dns_shared.c dns_wire.c health.c)
+set(TRANSPORT_DNS_TESTS dns_cache dns_packet dns_select health)
