@@ -70,7 +70,7 @@ bool conns_alive(struct conns *conns, tp_conn conn); /* of this worker; tp_direc
 /* Whether a TCP connection to that address failed within the last minutes (T-14): for tp_try_stream. */
 bool conns_refused(struct conns *conns, const struct addr *addr);
 
-/* ---- a connection's number: worker 8 bits, slot 24, generation 32; tp_conn_worker is in tp.c ---- */
+/* ---- a connection's number: worker 8 bits, slot 24, generation 32; tp_conn_worker is in shared.c ---- */
 
 #define TP_SLOTS_MAX (1u << 24)
 
@@ -130,6 +130,9 @@ bool tp_source_more(struct tp_shared *shared, const struct addr *peer, enum tp_s
 void tp_source_less(struct tp_shared *shared, const struct addr *peer, enum tp_source_count what);
 /* Take a token from the source's bucket of new TLS handshakes. */
 bool tp_source_handshake(struct tp_shared *shared, const struct addr *peer,
+			 const struct limit_rule *rule, uint64_t now_ms);
+/* The same of answers to keepalives; `by_port`: each port of the source has a bucket of its own. */
+bool tp_source_keepalive(struct tp_shared *shared, const struct addr *peer, bool by_port,
 			 const struct limit_rule *rule, uint64_t now_ms);
 /* Whether an event of this source (any kind) is to be logged now: one line per source and 10 s. `n` is set as log_limit_pass does. */
 bool tp_source_say(struct tp_shared *shared, const struct addr *peer, uint64_t now_ms, uint64_t *n);

@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # The core of the room and datagrams.
-set(TRANSPORT_UDP stun.c)
-set(TRANSPORT_UDP_TESTS stun)
+set(TRANSPORT_UDP shared.c shared_source.c stun.c)
+set(TRANSPORT_UDP_TESTS shared stun)
