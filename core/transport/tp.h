@@ -56,8 +56,10 @@ struct tp_buf *tp_buf_new(uint32_t cap); /* NULL without memory; one reference *
 void tp_buf_unref(struct tp_buf *buf);   /* NULL is fine */
 
 /* One message during the callback. `msg` and `buf` are the transport's: who needs them longer calls tp_rx_keep. */
+struct tp_kept;
 struct tp_rx {
 	struct sip_msg *msg;
+	struct tp_kept *kept; /* it is kept already: tp_rx_keep hands this one over, once */
 	struct tp_buf *buf; /* NULL: the bytes lie in a stream's buffer and are copied when kept */
 	struct tp_flow flow;
 	uint64_t at_us;       /* when it arrived as far as we know: the kernel's time stamp if asked for, else the wake-up */
@@ -89,6 +91,8 @@ struct tp_events {
 	/* Bytes for a connection that another worker owns: hand them to tp_receive_letter there. Takes `buf` on success. Returns 0 or a negative
 	 * error. */
 	int (*letter)(void *arg, unsigned worker, struct tp_letter *letter);
+	/* Bytes that another worker should have sent came back: its connection is gone or broken. */
+	void (*lost)(void *arg, struct sv bytes, int err);
 	/* A connection is gone; flows that name it are dead. */
 	void (*closed)(void *arg, tp_conn conn);
 	/* Bytes are about to leave (SEND): observe or veto. Called for every message, not for keepalives. */
