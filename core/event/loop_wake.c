@@ -26,7 +26,8 @@ void wake_done(struct wake *w)
 
 /* Exchanges on one flag read each other in order. One that finds it set comes before the exchange of
  * wake_take that will clear it, and that one acquires what this one released: nothing is lost though
- * nothing is written.
+ * nothing is written. Merely to look at the flag first would not do: it might be read before the
+ * caller's writes are out, and be cleared meanwhile.
  */
 void wake_post(struct wake *w)
 {
