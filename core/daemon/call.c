@@ -2,20 +2,9 @@
  *
  * call: making and freeing of calls. What happens to them is flow_request.c's.
  */
-#include "daemon/call.h"
+#include "daemon/flow.h"
 
 #include <stdlib.h>
-
-static struct mg_source source_of(const struct worker *w, const struct tp_flow *flow)
-{
-	const struct running *r = w->running;
-	struct mg_source source = {.addr = flow->peer, .transport = flow->transport, .proven = flow->proven};
-
-	if (flow->zone < r->n_zones)
-		source.zone = &r->zones[flow->zone];
-	source.known = flow->trusted_tls || chain_known_in(r->chain, &flow->peer, source.zone);
-	return source;
-}
 
 struct call *call_new(struct worker *w, struct tp_kept *kept)
 {
@@ -31,7 +20,7 @@ struct call *call_new(struct worker *w, struct tp_kept *kept)
 		tp_kept_free(kept);
 		return NULL;
 	}
-	struct mg_source source = source_of(w, &kept->flow);
+	struct mg_source source = flow_source(w, &kept->flow);
 	call->worker = w;
 	call->running = w->running;
 	call->kept = kept;
@@ -63,6 +52,7 @@ void call_free(struct call *call)
 	list_remove(&call->link);
 	w->n_calls--;
 	stats_add(w->node->flow_stats, w->index, FLOW_CALLS, -(uint64_t)1);
+	worker_leaving(w, call->running);
 	generation_unref(&call->running->generation, w->index);
 	if (w->spares >= CALL_SPARES) {
 		free(call);

@@ -18,11 +18,12 @@ struct received_listener {
 	int fd;
 };
 
-/* A generation as it arrived. Zeroed before the first message. */
+/* A generation as it arrived. */
 struct received {
 	uint64_t generation;
 	unsigned workers;
 	int text_fd;
+	int metrics_fd; /* -1: off */
 	struct received_file *file;
 	size_t files;
 	struct received_listener *listener;
@@ -30,7 +31,9 @@ struct received {
 	bool begun, complete;
 };
 
-/* Take one message (IPC_BEGIN, FILE, LISTENER, COMMIT) with its descriptor, which becomes the result's or is closed.
+/* Make it empty: descriptors -1. */
+void received_init(struct received *got);
+/* Take one message (IPC_BEGIN, FILE, LISTENER, METRICS, COMMIT) with its descriptor, which becomes the result's or is closed.
  * Returns 0, MG_EPARSE for one out of order, MG_ELIMIT, MG_ENOMEM. */
 MG_MUST_CHECK int received_add(struct received *got, const struct ipc_msg *msg, int descriptor);
 /* Close and free what is still in it. */

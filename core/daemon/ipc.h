@@ -18,6 +18,8 @@ enum ipc_type {
 	IPC_BEGIN,    /* a generation begins: number, workers; descriptor: the sealed configuration text */
 	IPC_FILE,     /* a file it names: `path`; descriptor */
 	IPC_LISTENER, /* a socket: `listener`; descriptor */
+	IPC_CONTROL,  /* the listening Unix socket of margravectl; descriptor; once, before the first IPC_COMMIT */
+	IPC_METRICS,  /* the listening socket of metrics; descriptor; per generation, absent when off */
 	IPC_COMMIT,   /* the generation is complete */
 	IPC_KEYS,     /* descriptor: sealed memfd of struct keys; before the first IPC_BEGIN */
 	IPC_RING,     /* descriptor: memfd of the last-input ring (poison.h); before the first IPC_BEGIN */

@@ -27,9 +27,11 @@
 #define LETTER_KINDS 4    /* classes of letters between workers: see letter_kind in flow.c */
 #define LETTERS_ROOM 4096 /* for each pair of threads */
 #define QUARANTINE_MAX 16
+#define SLOW_MS 100 /* a callback that takes longer is told */
 
 struct node;
 struct call;
+struct control;
 
 /* A configuration that workers run by: immutable from the moment the first one enters it. */
 struct running {
@@ -74,12 +76,13 @@ struct worker {
 	struct mg_worker mg;
 	struct overload overload;
 	struct poison_slot *poison;
+	struct arena scratch;      /* of one message before it is anybody's */
 	struct wheel_timer tick;
 	struct list calls;         /* struct call: requests being handled */
 	struct call *spare;        /* freed ones, to be used again */
 	unsigned spares, n_calls;
 	struct log_limit log_malformed, log_drop;
-	atomic_bool stop;          /* said by the main thread */
+	atomic_bool stop, stop_now; /* said by the main thread */
 	atomic_bool idle;          /* nothing is under way any more: told to the main thread while stopping */
 	_Atomic(struct running *) next; /* said by the main thread: the configuration to enter; NULL when entered */
 	struct loop_waker *waker;
@@ -89,7 +92,8 @@ struct worker {
 struct node {
 	unsigned workers;
 	struct worker worker[TP_WORKERS_MAX];
-	struct mailbox *mailbox;   /* threads: the workers, then one for the others */
+	struct mailbox *mailbox;   /* threads: the workers, then one for all others, who take `posting` first */
+	pthread_mutex_t posting;
 	struct tp_shared *tp_shared;
 	struct dns_shared *dns_shared;
 	struct stats *tp_stats, *txn_stats, *route_stats, *chain_stats, *flow_stats;
@@ -99,11 +103,15 @@ struct node {
 	struct poison_ring *ring;  /* NULL: none was given */
 	struct quarantine quarantine[QUARANTINE_MAX]; /* written before workers start and by the main thread; read by workers */
 	atomic_uint quarantined;
+	int statm;                 /* /proc/self/statm, opened before the sandbox; -1 */
+	atomic_uint_fast64_t resident; /* bytes, as last read */
 	struct loop *loop;         /* the main thread's */
 	int ipc;                   /* to the warden */
+	struct control *control;   /* NULL before it runs */
 	struct running *running;   /* current, the main thread's view */
 	atomic_uint_fast64_t generation; /* its number */
 	uint64_t started_us;
+	uint64_t memory_auto;      /* what overload_memory_auto said before the sandbox */
 	bool stopping;
 };
 
@@ -115,14 +123,27 @@ MG_MUST_CHECK struct running *running_new(struct node *node, struct received *go
 /* Make its TLS contexts and modules without running them: for --check. Returns 0 or MG_EPARSE. */
 MG_MUST_CHECK int running_check(struct loaded *loaded, struct conf_faults *faults);
 
+/* ---- sip_process.c ---- */
+
+/* The SIP process from its begin to its end, `ipc` being its socket to the warden. Returns the exit status. */
+int sip_process(int ipc);
+/* Ask the warden for a reload, or an end. Any thread. Returns 0 or a negative error. */
+MG_MUST_CHECK int sip_process_ask(struct node *node, enum ipc_type what, uint64_t number);
+
 /* ---- worker.c ---- */
 
 /* Start worker `index` with node->running. Returns 0 or a negative error. */
 MG_MUST_CHECK int worker_start(struct node *node, unsigned index);
 /* Have it enter node->running. Any thread; it has when worker->next is NULL. */
 void worker_enter(struct worker *worker, struct running *running);
-/* End it: at once, or when nothing is under way any more. */
-void worker_stop(struct worker *worker);
+/* End it, once nothing is under way in it any more (`now` false) or at once. */
+void worker_stop(struct worker *worker, bool now);
+/* Wait until its thread has ended and free what it had. */
+void worker_join(struct worker *worker);
+/* Put a letter into a worker's mailbox from any thread. Returns 0 or MG_ELIMIT. */
+MG_MUST_CHECK int worker_post(struct node *node, unsigned to, void *letter);
+/* Worker `w` leaves a configuration for good if this was its last use of it; to be called before each generation_unref. */
+void worker_leaving(struct worker *w, struct running *running);
 
 /* ---- flow.c ---- */
 

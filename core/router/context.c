@@ -369,6 +369,14 @@ void route_cancel(struct route_context *ctx, struct sv reason)
 	context_leave(ctx);
 }
 
+void route_abandon(struct route_context *ctx)
+{
+	context_enter(ctx);
+	ctx->best.status = 0;
+	ctx->final = true;
+	context_leave(ctx);
+}
+
 void *route_user(const struct route_context *ctx)
 {
 	return ctx->user;

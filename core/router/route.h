@@ -152,6 +152,9 @@ void route_cancel(struct route_context *ctx, struct sv reason);
 /* A branch that said ROUTE_WAIT goes on. */
 void route_branch_go(struct route_branch *b, enum route_go go);
 
+/* The process ends: branches are let go without a word, done() follows. */
+void route_abandon(struct route_context *ctx);
+
 void *route_user(const struct route_context *ctx);
 struct sip_view *route_branch_view(struct route_branch *b);
 const struct route_target *route_branch_target(const struct route_branch *b);

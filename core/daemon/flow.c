@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * flow: the way of a message into the process, top to bottom: source, form, MESSAGE hooks, overload, and the worker it belongs to. Requests go on in
+ * flow_request.c, responses in the transactions and the router. What is dropped here is counted here.
+ */
+#include "daemon/flow.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/letter.h"
+
+const struct stats_desc flow_stats_desc[FLOW_STATS] = {
+#define FLOW_STAT_ROW(sym, name_, kind_, help_) [FLOW_##sym] = {.name = name_, .help = help_, .kind = STATS_##kind_},
+	FLOW_STATS_TABLE(FLOW_STAT_ROW)
+};
+
+struct mg_source flow_source(const struct worker *w, const struct tp_flow *flow)
+{
+	const struct running *r = w->running;
+	struct mg_source source = {.addr = flow->peer, .transport = flow->transport, .proven = flow->proven};
+
+	if (flow->zone < r->n_zones)
+		source.zone = &r->zones[flow->zone];
+	source.known = flow->trusted_tls || chain_known_in(r->chain, &flow->peer, source.zone);
+	return source;
+}
+
+/* ---- before the parser ---- */
+
+static enum tp_verdict on_arrival(void *arg, const struct tp_flow *flow, size_t len)
+{
+	struct worker *w = arg;
+	const struct running *r = w->running;
+	struct mg_source source = {.addr = flow->peer, .transport = flow->transport, .proven = flow->proven};
+
+	if (flow->zone < r->n_zones)
+		source.zone = &r->zones[flow->zone];
+	return chain_arrival(&w->mg, &source, len).kind == MG_NEXT ? TP_PASS : TP_DROP;
+}
+
+/* ---- answers without a call ---- */
+
+void flow_answer(struct worker *w, struct sip_msg *msg, const struct tp_flow *flow,
+		 const struct sip_response *response)
+{
+	struct mg_source source = flow_source(w, flow);
+	struct sip_view view;
+	size_t size_max;
+
+	if (!chain_may_answer(&w->mg, &source, msg->len, &size_max)) {
+		flow_count(w, FLOW_DROP_ANSWER);
+		return;
+	}
+	arena_reset(&w->scratch);
+	sip_view_init(&view, msg, &w->scratch);
+	if (route_mark_via(&view, flow) < 0 ||
+	    route_answer(w->route, &view, flow, response, NULL, size_max) < 0)
+		flow_count(w, FLOW_DROP_ANSWER);
+	else
+		flow_count(w, FLOW_ANSWERED);
+}
+
+static void log_malformed(struct worker *w, const struct tp_rx *rx, const struct sip_where *at, unsigned status)
+{
+	struct log_line l;
+	uint64_t n;
+
+	if (!log_limit_pass(&w->log_malformed, loop_now_ms(w->loop), &n))
+		return;
+	log_begin(&l, LOG_INFO, "sec", "malformed");
+	log_addr(&l, "src", &rx->flow.peer);
+	log_str(&l, "tr", sip_transport_name(rx->flow.transport));
+	log_sv(&l, "m", rx->msg->kind == SIP_KIND_REQUEST ? sip_method_text(rx->msg) : SV("-"));
+	log_str(&l, "why", sip_fault_token(at->fault));
+	log_u64(&l, "off", at->off);
+	if (status)
+		log_u64(&l, "act", status);
+	else
+		log_str(&l, "act", "drop");
+	log_u64(&l, "proof", rx->flow.proven);
+	log_u64(&l, "n", n);
+	log_end(&l);
+}
+
+/* The answer rule: a malformed request is answered when what an answer is made of is well formed, a response never. */
+static void malformed(struct worker *w, struct tp_rx *rx, const struct sip_where *at)
+{
+	bool answer = rx->msg->kind == SIP_KIND_REQUEST && sip_answerable(rx->msg);
+	unsigned status = answer ? sip_fault_status(at->fault) : 0;
+
+	flow_count(w, FLOW_MALFORMED);
+	log_malformed(w, rx, at, status);
+	if (!answer) {
+		flow_count(w, FLOW_MALFORMED_DROP);
+		return;
+	}
+	struct sip_response r = {.status = status, .reason = sv_str(sip_fault_text(at))};
+	flow_answer(w, rx->msg, &rx->flow, &r);
+}
+
+/* ---- overload ---- */
+
+static bool is_emergency(const struct worker *w, struct sip_msg *msg)
+{
+	const struct settings *s = &w->running->loaded->settings;
+	const char *const *what = s->overload.emergency.items;
+	struct sip_where at;
+	const struct sip_uri *uri = sip_request_uri(msg, &at);
+
+	for (size_t i = 0; uri && i < s->overload.emergency.n; i++) {
+		struct sv text = sv_str(what[i]);
+
+		if (uri->scheme == SIP_SCHEME_URN ? sv_starts(uri->text, text) : sv_eq(uri->user, text))
+			return true;
+	}
+	return false;
+}
+
+static enum overload_class class_of(const struct worker *w, struct sip_msg *msg, const struct mg_source *source)
+{
+	struct sip_where at;
+	const struct sip_nameaddr *to;
+
+	switch (msg->method) {
+	case SIP_METHOD_ACK:
+	case SIP_METHOD_BYE:
+	case SIP_METHOD_CANCEL:
+	case SIP_METHOD_PRACK:
+		return OVERLOAD_DIALOG;
+	default:
+		break;
+	}
+	to = sip_to(msg, &at);
+	if (to && to->tag.n)
+		return OVERLOAD_DIALOG;
+	if (msg->method == SIP_METHOD_INVITE) {
+		if (is_emergency(w, msg))
+			return OVERLOAD_EMERGENCY;
+		return source->known || (source->zone && source->zone->trust == MG_CARRIER) ?
+			OVERLOAD_TRUNK : OVERLOAD_USER;
+	}
+	if (msg->method == SIP_METHOD_REGISTER)
+		return source->known ? OVERLOAD_REFRESH : OVERLOAD_REGISTER;
+	return OVERLOAD_REST;
+}
+
+/* Phones take a 503 for a dead server and stop; a 480 is an answer to this call. */
+static void refuse_overload(struct worker *w, struct tp_rx *rx, const struct mg_source *source)
+{
+	char seconds[12];
+	bool phone = source->zone && source->zone->trust == MG_PHONES && rx->msg->method == SIP_METHOD_INVITE;
+	size_t n = 0;
+
+	for (uint32_t v = overload_retry_after(&w->overload, &w->running->overload); v > 0 || n == 0; v /= 10)
+		seconds[sizeof(seconds) - ++n] = (char)('0' + v % 10);
+	struct sip_extra extra = {.id = SIP_H_RETRY_AFTER, .value = sv_of(seconds + sizeof(seconds) - n, n)};
+	struct sip_response r = {.status = phone ? 480 : 503, .extra = &extra, .extras = 1};
+
+	if (!source->known && !source->proven && w->overload.level < OVERLOAD_TRUNK) {
+		flow_count(w, FLOW_OVERLOAD_DROP);
+		return;
+	}
+	flow_count(w, FLOW_OVERLOAD);
+	flow_answer(w, rx->msg, &rx->flow, &r);
+}
+
+static void measure(struct worker *w, const struct tp_rx *rx)
+{
+	uint64_t now = loop_now_us(w->loop);
+	uint64_t delay = now > rx->at_us ? now - rx->at_us : 0;
+
+	overload_seen(&w->overload, &w->running->overload, now, delay, txn_load(w->txn));
+}
+
+/* ---- which worker ---- */
+
+static uint64_t call_hash(const struct worker *w, const struct sip_msg *msg)
+{
+	struct sv id = sip_call_id(msg);
+
+	return siphash_13(&w->node->owner_key, id.p, id.n);
+}
+
+static void move(struct worker *w, struct tp_rx *rx, unsigned to, unsigned kind)
+{
+	struct tp_kept *kept = tp_rx_keep(rx);
+
+	if (!kept) {
+		flow_count(w, FLOW_NO_MEMORY);
+		return;
+	}
+	if (mailbox_send(w->node->mailbox, w->index, to, kind, letter_seal(kept, LETTER_MESSAGE)) < 0) {
+		tp_kept_free(kept);
+		flow_count(w, FLOW_MOVED_LOST);
+		return;
+	}
+	flow_count(w, FLOW_MOVED);
+}
+
+/* Classes of letters: what is in a dialog before what is new, X-9. */
+static unsigned letter_class(enum overload_class class_)
+{
+	return class_ == OVERLOAD_DIALOG ? 0 : class_ <= OVERLOAD_TRUNK ? 1 : class_ == OVERLOAD_USER ? 2 : 3;
+}
+
+/* ---- quarantine (O-2) ---- */
+
+static bool quarantined(struct worker *w, const struct tp_rx *rx, uint64_t hash)
+{
+	unsigned n = atomic_load_explicit(&w->node->quarantined, memory_order_acquire);
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct quarantine *q = &w->node->quarantine[i];
+
+		if (q->call_hash == hash && addr_host_eq(&q->source, &rx->flow.peer) &&
+		    loop_now_ms(w->loop) < q->until_ms)
+			return true;
+	}
+	return false;
+}
+
+/* ---- requests ---- */
+
+/* MESSAGE hooks. Returns whether the request goes on. */
+static bool message_hooks(struct worker *w, struct tp_rx *rx, const struct mg_source *source)
+{
+	struct mg_request r;
+
+	chain_request_init(&r, &w->mg, rx->msg, NULL, NULL, source);
+	struct mg_verdict v = chain_message(&r);
+	if (v.kind == MG_REJECT && rx->msg->kind == SIP_KIND_REQUEST && rx->msg->method != SIP_METHOD_ACK) {
+		struct chain_refusal refusal;
+
+		chain_refuse(&refusal, &r, v);
+		flow_answer(w, rx->msg, &rx->flow, &refusal.response);
+	} else if (v.kind != MG_NEXT) {
+		flow_count(w, FLOW_DROP_MESSAGE);
+	}
+	chain_request_done(&r);
+	return v.kind == MG_NEXT;
+}
+
+static void on_request(struct worker *w, struct tp_rx *rx)
+{
+	struct mg_source source = flow_source(w, &rx->flow);
+	uint64_t hash = call_hash(w, rx->msg);
+	unsigned owner = (unsigned)(hash % w->node->workers);
+
+	flow_count(w, FLOW_REQUESTS);
+	poison_call(w->poison, hash);
+	if (quarantined(w, rx, hash)) {
+		flow_count(w, FLOW_DROP_QUARANTINE);
+		return;
+	}
+	if (!message_hooks(w, rx, &source))
+		return;
+	enum overload_class class_ = class_of(w, rx->msg, &source);
+	if (!overload_admit(&w->overload, class_)) {
+		refuse_overload(w, rx, &source);
+		return;
+	}
+	if (owner == w->index)
+		flow_dispatch(w, rx);
+	else
+		move(w, rx, owner, letter_class(class_));
+}
+
+/* ---- responses ---- */
+
+static void deliver_response(struct worker *w, struct tp_rx *rx)
+{
+	if (!txn_response(w->txn, rx) && !route_stateless_response(w->route, rx))
+		flow_count(w, FLOW_DROP_RESPONSE);
+}
+
+static void on_response(struct worker *w, struct tp_rx *rx)
+{
+	struct sip_where at;
+	const struct sip_via *via = sip_top_via(rx->msg, &at);
+	unsigned owner;
+	uint64_t loop;
+
+	flow_count(w, FLOW_RESPONSES);
+	poison_call(w->poison, call_hash(w, rx->msg));
+	if (via && txn_branch_read(via->branch, &owner, &loop) && owner != w->index && owner < w->node->workers)
+		move(w, rx, owner, 0);
+	else
+		deliver_response(w, rx);
+}
+
+static void on_message(void *arg, struct tp_rx *rx)
+{
+	struct worker *w = arg;
+	struct sip_where at = rx->at;
+
+	poison_begin(w->poison, &rx->flow.peer);
+	measure(w, rx);
+	if (rx->err < 0 || sip_check(rx->msg, &at) < 0)
+		malformed(w, rx, &at);
+	else if (rx->msg->kind == SIP_KIND_RESPONSE)
+		on_response(w, rx);
+	else
+		on_request(w, rx);
+	poison_end(w->poison);
+}
+
+/* ---- between workers ---- */
+
+static void on_letter_message(struct worker *w, struct tp_kept *kept)
+{
+	struct tp_rx rx = {.msg = kept->msg, .buf = kept->buf, .flow = kept->flow, .at_us = kept->at_us, .kept = kept};
+
+	poison_begin(w->poison, &kept->flow.peer);
+	poison_call(w->poison, call_hash(w, kept->msg));
+	if (kept->msg->kind == SIP_KIND_RESPONSE)
+		deliver_response(w, &rx);
+	else
+		flow_dispatch(w, &rx);
+	tp_kept_free(rx.kept); /* NULL when somebody keeps it */
+	poison_end(w->poison);
+}
+
+static void free_call(struct letter_call *call)
+{
+	free(call);
+}
+
+void flow_letter(void *arg, void *letter)
+{
+	struct worker *w = arg;
+	struct letter_call *call;
+
+	switch (letter_kind(letter)) {
+	case LETTER_MESSAGE:
+		on_letter_message(w, letter_open(letter));
+		return;
+	case LETTER_BYTES:
+		tp_receive_letter(w->tp, letter_open(letter));
+		return;
+	case LETTER_CALL:
+		call = letter_open(letter);
+		call->fn(call->arg, call->n);
+		free_call(call);
+	}
+}
+
+void flow_letter_drop(void *letter)
+{
+	switch (letter_kind(letter)) {
+	case LETTER_MESSAGE:
+		tp_kept_free(letter_open(letter));
+		return;
+	case LETTER_BYTES:
+		tp_letter_free(letter_open(letter));
+		return;
+	case LETTER_CALL:
+		free_call(letter_open(letter));
+	}
+}
+
+static int on_tp_letter(void *arg, unsigned to, struct tp_letter *letter)
+{
+	struct worker *w = arg;
+
+	if (to >= w->node->workers)
+		return MG_ENOENT;
+	return mailbox_send(w->node->mailbox, w->index, to, 0, letter_seal(letter, LETTER_BYTES));
+}
+
+/* ---- what became of what was sent ---- */
+
+static void on_unreachable(void *arg, const struct addr *peer, int err, struct sv quoted)
+{
+	struct worker *w = arg;
+
+	(void)peer;
+	txn_lost(w->txn, quoted, err);
+}
+
+static void on_lost(void *arg, struct sv bytes, int err)
+{
+	struct worker *w = arg;
+
+	txn_lost(w->txn, bytes, err);
+}
+
+/* Flows that name it are asked for when they are used: nothing is kept by connection here. */
+static void on_closed(void *arg, tp_conn conn)
+{
+	(void)arg;
+	(void)conn;
+}
+
+static enum tp_verdict on_sending(void *arg, const struct tp_flow *to, struct sv bytes)
+{
+	struct worker *w = arg;
+	const struct running *r = w->running;
+	struct mg_sending sending = {.bytes = bytes, .peer = to->peer, .local = to->local, .transport = to->transport};
+
+	if (to->zone < r->n_zones)
+		sending.zone = &r->zones[to->zone];
+	return chain_send(&w->mg, &sending).kind == MG_NEXT ? TP_PASS : TP_DROP;
+}
+
+const struct tp_events flow_tp_events = {
+	.arrival = on_arrival,
+	.message = on_message,
+	.unreachable = on_unreachable,
+	.letter = on_tp_letter,
+	.lost = on_lost,
+	.closed = on_closed,
+	.sending = on_sending,
+};

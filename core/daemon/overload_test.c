@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Tests of overload.c.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "daemon/overload.h"
+
+static const struct overload_conf conf = {
+	.queue_delay_us = 50000, .transactions_percent = 90, .memory_max = 1000, .retry_min_s = 1, .retry_max_s = 10};
+
+/* `n` intervals in which every message waited `delay_us`. */
+static void intervals(struct overload *o, uint64_t *now, unsigned n, uint64_t delay_us, unsigned load)
+{
+	for (unsigned i = 0; i < n; i++) {
+		*now += OVERLOAD_INTERVAL_US;
+		overload_seen(o, &conf, *now, delay_us, load);
+	}
+}
+
+static unsigned admitted(struct overload *o, enum overload_class c, unsigned of)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < of; i++)
+		n += overload_admit(o, c);
+	return n;
+}
+
+static void test_all_when_idle(void **state)
+{
+	(void)state;
+	struct overload o;
+	uint64_t now = 1000000;
+
+	overload_init(&o);
+	intervals(&o, &now, 100, 1000, 10);
+	for (enum overload_class c = 0; c < OVERLOAD_CLASSES; c++)
+		assert_int_equal(admitted(&o, c, 100), 100);
+}
+
+/* The less important goes first, and what is in a dialog never. */
+static void test_order(void **state)
+{
+	(void)state;
+	struct overload o;
+	uint64_t now = 1000000;
+
+	overload_init(&o);
+	for (unsigned i = 0; i < 200; i++) {
+		intervals(&o, &now, 1, 60000, 10);
+		bool refused = false;
+		for (enum overload_class c = 0; c < OVERLOAD_CLASSES; c++) {
+			unsigned n = admitted(&o, c, 50);
+
+			assert_true(!refused || n == 0);
+			refused = refused || n == 0;
+		}
+		assert_int_equal(admitted(&o, OVERLOAD_DIALOG, 50), 50);
+	}
+	assert_int_equal(admitted(&o, OVERLOAD_EMERGENCY, 50), 0);
+	intervals(&o, &now, 1000, 0, 10);
+	assert_int_equal(admitted(&o, OVERLOAD_REST, 50), 50);
+}
+
+/* A queue that is served at a fixed rate: what is admitted settles at what can be done, without going off and on. */
+static void test_settles(void **state)
+{
+	(void)state;
+	struct overload o;
+	uint64_t now = 1000000;
+	double queue = 0; /* of work, in intervals */
+	unsigned low = UINT32_MAX, high = 0;
+
+	overload_init(&o);
+	for (unsigned i = 0; i < 3000; i++) {
+		unsigned n = admitted(&o, OVERLOAD_USER, 300); /* offered three times what can be done */
+
+		queue += n / 100.0 - 1.0;
+		queue = queue < 0 ? 0 : queue;
+		intervals(&o, &now, 1, (uint64_t)(queue * OVERLOAD_INTERVAL_US), 10);
+		if (i < 1000)
+			continue;
+		unsigned delay = o.delay_us;
+		low = delay < low ? delay : low;
+		high = delay > high ? delay : high;
+	}
+	if (high > 2 * conf.queue_delay_us || low == 0)
+		fail_msg("waits from %u to %u us", low, high);
+}
+
+static void test_memory(void **state)
+{
+	(void)state;
+	struct overload o;
+
+	overload_init(&o);
+	overload_memory(&o, &conf, 899);
+	assert_int_equal(admitted(&o, OVERLOAD_USER, 10), 10);
+	overload_memory(&o, &conf, 900);
+	assert_int_equal(admitted(&o, OVERLOAD_USER, 10), 0);
+	assert_int_equal(admitted(&o, OVERLOAD_DIALOG, 10), 10);
+	assert_int_equal(admitted(&o, OVERLOAD_EMERGENCY, 10), 10);
+	overload_memory(&o, &conf, 860);
+	assert_int_equal(admitted(&o, OVERLOAD_USER, 10), 0);
+	overload_memory(&o, &conf, 840);
+	assert_int_equal(admitted(&o, OVERLOAD_USER, 10), 10);
+}
+
+static void test_transactions(void **state)
+{
+	(void)state;
+	struct overload o;
+	uint64_t now = 1000000;
+
+	overload_init(&o);
+	intervals(&o, &now, 200, 0, 95);
+	assert_int_equal(admitted(&o, OVERLOAD_USER, 10), 0);
+	assert_int_equal(admitted(&o, OVERLOAD_DIALOG, 10), 10);
+}
+
+static void test_retry_after(void **state)
+{
+	(void)state;
+	struct overload o;
+	unsigned seen = 0;
+
+	overload_init(&o);
+	for (unsigned i = 0; i < 1000; i++) {
+		uint32_t s = overload_retry_after(&o, &conf);
+
+		assert_in_range(s, 1, 10);
+		seen |= 1U << s;
+	}
+	assert_int_equal(seen, 0x7fe);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_all_when_idle), cmocka_unit_test(test_order), cmocka_unit_test(test_settles),
+		cmocka_unit_test(test_memory), cmocka_unit_test(test_transactions), cmocka_unit_test(test_retry_after),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * running: a configuration made ready to run: the structs that transports, transactions, router and modules take, TLS contexts, and the sockets the warden sent. All or
+ * nothing: what fails leaves the one before untouched. Called by sip_process.c, and by --check for what needs no sockets.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/node.h"
+#include "sip/uri.h"
+
+/* ---- TLS ---- */
+
+static struct tls_context *make_tls(const struct tls_settings_conf *conf, const struct keys *keys, bool server,
+				    struct conf_faults *faults)
+{
+	char why[256] = "";
+	struct tls_settings s = {
+		.name = conf->name, .cert_fd = conf->certificate.fd, .key_fd = conf->key.fd, .ca_fd = conf->ca.fd,
+		.crl_fd = conf->crl.fd, .verify = (enum tls_verify)conf->verify_client, .server = server,
+		.verify_server = conf->verify_server,
+		.ticket_keys = keys && server ? keys->ticket : NULL, .n_ticket_keys = keys && server ? KEYS_TICKETS : 0};
+	struct tls_context *context = tls_context_new(&s, why, sizeof(why));
+
+	if (!context)
+		conf_faults_add(faults, "tls \"%s\": %s", conf->name, why);
+	return context;
+}
+
+/* The context for connections we open: the one marked so, else one without a certificate. */
+static struct tls_context *make_tls_client(const struct settings *s, struct conf_faults *faults)
+{
+	const struct tls_settings_conf *conf = s->tls.items;
+	struct tls_settings_conf none = {.name = "client", .certificate = {.fd = -1}, .key = {.fd = -1}, .ca = {.fd = -1},
+					 .crl = {.fd = -1}, .verify_server = true};
+
+	for (size_t i = 0; i < s->tls.n; i++) {
+		if (conf[i].client)
+			return make_tls(&conf[i], NULL, false, faults);
+	}
+	if (s->tls.n > 0) { /* authorities and policy of the first, but not its certificate */
+		none.ca = conf[0].ca;
+		none.verify_server = conf[0].verify_server;
+	}
+	return make_tls(&none, NULL, false, faults);
+}
+
+static int make_all_tls(struct running *r, const struct keys *keys, struct conf_faults *faults)
+{
+	const struct settings *s = &r->loaded->settings;
+	const struct tls_settings_conf *conf = s->tls.items;
+	int err = 0;
+
+	r->tls = calloc(s->tls.n + 1, sizeof(*r->tls));
+	if (!r->tls)
+		return MG_ENOMEM;
+	for (size_t i = 0; i < s->tls.n; i++) {
+		r->tls[i] = make_tls(&conf[i], keys, true, faults);
+		if (!r->tls[i])
+			err = MG_EPARSE;
+	}
+	if (s->tls.n == 0)
+		return err;
+	r->tls_client = make_tls_client(s, faults);
+	return r->tls_client ? err : MG_EPARSE;
+}
+
+/* The contexts of a zone, NULL-ended, in its order. */
+static void zone_tls(struct running *r, const struct zone_settings *zone, const struct tls_context **out)
+{
+	const struct settings *s = &r->loaded->settings;
+	const struct tls_settings_conf *conf = s->tls.items;
+	const char *const *name = zone->tls.items;
+	size_t n = 0;
+
+	for (size_t i = 0; i < zone->tls.n; i++) {
+		for (size_t k = 0; k < s->tls.n; k++) {
+			if (strcmp(conf[k].name, name[i]) == 0)
+				out[n++] = r->tls[k];
+		}
+	}
+	for (size_t k = 0; n == 0 && zone->tls.n == 0 && k < s->tls.n; k++)
+		out[k] = r->tls[k];
+}
+
+/* ---- zones and listeners ---- */
+
+static int make_zones(struct running *r)
+{
+	const struct settings *s = &r->loaded->settings;
+	const struct zone_settings *z = s->zones.items;
+
+	r->n_zones = (unsigned)s->zones.n;
+	r->zones = calloc(r->n_zones, sizeof(*r->zones));
+	r->tp_zones = calloc(r->n_zones, sizeof(*r->tp_zones));
+	r->tls_lists = calloc(r->n_zones * (s->tls.n + 1), sizeof(*r->tls_lists));
+	if (!r->zones || !r->tp_zones || !r->tls_lists)
+		return MG_ENOMEM;
+	for (unsigned i = 0; i < r->n_zones; i++) {
+		r->zones[i] = (struct mg_zone){.name = z[i].name, .index = (uint16_t)i, .trust = (enum mg_trust)z[i].trust};
+		r->tp_zones[i] = (struct tp_zone){
+			.name = z[i].name,
+			.trusted = z[i].trust == MG_CARRIER,
+			.conns_per_source = (uint32_t)z[i].conns_per_source,
+			.handshake_ms = (uint32_t)z[i].handshake_s * 1000,
+			.idle_ms = (uint32_t)z[i].idle_s * 1000,
+			.idle_known_ms = (uint32_t)z[i].idle_known_s * 1000,
+			.complete_ms = (uint32_t)z[i].complete_s * 1000,
+			.handshakes = LIMIT_PER_S((uint32_t)z[i].handshakes_per_s, (uint32_t)z[i].handshakes_per_s),
+			.keepalives = LIMIT_PER_S((uint32_t)z[i].keepalives_per_s, (uint32_t)z[i].keepalives_per_s),
+		};
+		r->route.zone_token[i] = token_zone(z[i].name);
+		zone_tls(r, &z[i], &r->tls_lists[i * (s->tls.n + 1)]);
+	}
+	r->route.n_zones = r->n_zones;
+	return 0;
+}
+
+/* host or host:port of a zone's `advertise`. */
+static void advertise(struct tp_listener *l, const char *text)
+{
+	struct sv host = sv_str(text);
+	struct addr a;
+	uint32_t port;
+
+	if (addr_parse(host, ADDR_IP | ADDR_PORT, &a) == 0) {
+		l->advertise_port = a.port;
+		a.port = 0;
+		char out[ADDR_TEXT_MAX];
+		size_t n = addr_write(&a, ADDR_URI, out);
+		memcpy(l->advertise, out, n + 1);
+		return;
+	}
+	size_t colon = sv_find(host, ':');
+	if (colon < host.n && sv_u32(sv_of(host.p + colon + 1, host.n - colon - 1), 65535, &port) == 0) {
+		l->advertise_port = (uint16_t)port;
+		host.n = colon;
+	}
+	if (host.n < sizeof(l->advertise))
+		memcpy(l->advertise, host.p, host.n);
+}
+
+static struct tp_listener *listener_of(struct running *r, const struct ipc_listener *info)
+{
+	const struct settings *s = &r->loaded->settings;
+	const struct zone_settings *zone = s->zones.items;
+
+	for (unsigned i = 0; i < r->tp.n_listeners; i++) {
+		if (r->listeners[i].id == info->id)
+			return &r->listeners[i];
+	}
+	if (r->tp.n_listeners == TP_LISTENERS_MAX || info->zone >= r->n_zones)
+		return NULL;
+	struct tp_listener *l = &r->listeners[r->tp.n_listeners];
+	*l = (struct tp_listener){.id = info->id, .zone = info->zone, .transport = info->transport,
+				  .wildcard = info->wildcard, .bound = info->bound};
+	for (unsigned i = 0; i < TP_WORKERS_MAX; i++)
+		l->fd[i] = -1;
+	if (zone[info->zone].advertise)
+		advertise(l, zone[info->zone].advertise);
+	if (info->transport == SIP_TRANSPORT_TLS)
+		l->tls = &r->tls_lists[info->zone * (s->tls.n + 1)];
+	r->listener_list[r->tp.n_listeners++] = l;
+	return l;
+}
+
+static int make_listeners(struct running *r, struct received *got, struct conf_faults *faults)
+{
+	r->listeners = calloc(TP_LISTENERS_MAX, sizeof(*r->listeners));
+	r->listener_list = calloc(TP_LISTENERS_MAX, sizeof(*r->listener_list));
+	if (!r->listeners || !r->listener_list)
+		return MG_ENOMEM;
+	r->tp.listeners = r->listener_list;
+	for (size_t i = 0; i < got->listeners; i++) {
+		struct received_listener *g = &got->listener[i];
+		struct tp_listener *l = listener_of(r, &g->info);
+
+		if (!l || g->info.worker >= TP_WORKERS_MAX || l->fd[g->info.worker] >= 0) {
+			conf_faults_add(faults, "listeners: more than %d, or of no zone", TP_LISTENERS_MAX);
+			return MG_EPARSE;
+		}
+		l->fd[g->info.worker] = g->fd;
+		g->fd = -1;
+	}
+	return 0;
+}
+
+/* ---- the rooms' structs ---- */
+
+static bool known(void *arg, const struct addr *peer)
+{
+	const struct running *r = arg;
+
+	return chain_known(r->chain, peer);
+}
+
+static void fill_transport(struct running *r, unsigned workers)
+{
+	const struct settings *s = &r->loaded->settings;
+
+	r->tp.zones = r->tp_zones;
+	r->tp.n_zones = r->n_zones;
+	r->tp.conns_max = (uint32_t)s->transport.connections_max / workers + 1;
+	r->tp.conns_reserved = (uint32_t)s->transport.reserved_percent;
+	r->tp.handshakes_max = (uint32_t)s->transport.handshakes_max / workers + 1;
+	r->tp.queue_bytes = (uint32_t)s->transport.queue_bytes;
+	r->tp.connect_ms = (uint32_t)s->transport.connect_ms;
+	r->tp.stream_try_ms = (uint32_t)s->transport.stream_try_ms;
+	r->tp.large_request = (uint32_t)s->transport.large_request_bytes;
+	r->tp.known = known;
+	r->tp.known_arg = r;
+	r->tp.tls_client = r->tls_client;
+}
+
+static void fill_dns(struct running *r)
+{
+	const struct settings *s = &r->loaded->settings;
+	const struct addr *server = s->dns.nameservers.items;
+
+	for (size_t i = 0; i < s->dns.nameservers.n && i < 8; i++) {
+		r->dns.nameservers[i] = server[i];
+		if (server[i].port == 0)
+			r->dns.nameservers[i].port = 53;
+		r->dns.n_nameservers++;
+	}
+	r->dns.timeout_ms = (uint32_t)s->dns.timeout_ms;
+	r->dns.tries = (uint32_t)s->dns.tries;
+	r->dns.budget_ms = (uint32_t)s->dns.budget_ms;
+	r->dns.ttl_min_s = (uint32_t)s->dns.ttl_min_s;
+	r->dns.ttl_max_s = (uint32_t)s->dns.ttl_max_s;
+	r->dns.negative_s = (uint32_t)s->dns.negative_s;
+	r->dns.stale_s = (uint32_t)s->dns.stale_s;
+	r->dns.cache_max = (uint32_t)s->dns.cache_max;
+	r->dns.avoid_ms = (uint32_t)s->dns.avoid_s * 1000;
+	r->dns.targets_max = (uint32_t)s->dns.targets_max;
+}
+
+static void fill_core(struct running *r, const struct node *node)
+{
+	const struct settings *s = &r->loaded->settings;
+
+	r->route.timer_c_ms = (uint32_t)s->proxy.timer_c_s * 1000;
+	r->route.record_route = s->proxy.record_route;
+	r->route.recurse = s->proxy.recurse;
+	r->stateless = s->proxy.stateless;
+	r->txn = (struct txn_conf){.t1 = (uint32_t)s->transactions.t1_ms, .t2 = (uint32_t)s->transactions.t2_ms,
+				   .t4 = (uint32_t)s->transactions.t4_ms,
+				   .timer_d = (uint32_t)(64 * s->transactions.t1_ms > 32000 ? 64 * s->transactions.t1_ms : 32000),
+				   .servers_max = (uint32_t)s->transactions.servers_max,
+				   .clients_max = (uint32_t)s->transactions.clients_max};
+	r->overload = (struct overload_conf){
+		.queue_delay_us = (uint32_t)s->overload.queue_delay_ms * 1000,
+		.transactions_percent = (uint32_t)s->overload.transactions_percent,
+		.memory_max = s->overload.memory_max_mib < 0 ? node->memory_auto : (uint64_t)s->overload.memory_max_mib << 20,
+		.retry_min_s = (uint32_t)s->overload.retry_after_min_s,
+		.retry_max_s = (uint32_t)s->overload.retry_after_max_s};
+	r->gather_us = (uint32_t)s->gather_us;
+}
+
+static int make_chain(struct running *r, unsigned workers, struct chain *before, struct conf_faults *faults)
+{
+	struct chain_setup setup = {.zones = r->zones, .n_zones = r->n_zones, .workers = workers, .before = before, .faults = faults};
+	const struct chain_module_conf *modules;
+	const struct mg_module *const *descriptors;
+	int n = chain_modules_of(&r->loaded->settings.modules, &r->loaded->arena, &modules, &descriptors, faults);
+
+	if (n < 0)
+		return n;
+	setup.modules = modules;
+	setup.descriptors = descriptors;
+	setup.n = (unsigned)n;
+	r->chain = chain_new(&setup);
+	return r->chain ? 0 : MG_EPARSE;
+}
+
+/* ---- making and freeing ---- */
+
+static void free_running(struct generation *g)
+{
+	struct running *r = container_of(g, struct running, generation);
+	size_t n_tls = r->loaded ? r->loaded->settings.tls.n : 0;
+
+	chain_free(r->chain);
+	for (size_t i = 0; r->tls && i < n_tls; i++)
+		tls_context_free(r->tls[i]);
+	tls_context_free(r->tls_client);
+	free(r->tls);
+	free(r->tls_lists);
+	for (unsigned i = 0; i < r->tp.n_listeners; i++) {
+		for (unsigned k = 0; k < TP_WORKERS_MAX; k++) {
+			if (r->listeners[i].fd[k] >= 0)
+				close(r->listeners[i].fd[k]);
+		}
+	}
+	free(r->listeners);
+	free(r->listener_list);
+	free(r->zones);
+	free(r->tp_zones);
+	settings_free(r->loaded);
+	free(r);
+}
+
+static int find_file(void *arg, const char *path)
+{
+	const struct received *got = arg;
+
+	for (size_t i = 0; i < got->files; i++) {
+		if (strcmp(got->file[i].path, path) == 0)
+			return got->file[i].fd;
+	}
+	return -ENOENT;
+}
+
+struct running *running_new(struct node *node, struct received *got, struct running *before, struct conf_faults *faults)
+{
+	struct conf_text *text;
+	struct conf_env env = {.open = find_file, .arg = got};
+	struct running *r = calloc(1, sizeof(*r));
+
+	if (!r || conf_text_unseal(&text, got->text_fd, faults) < 0) {
+		free(r);
+		return NULL;
+	}
+	generation_init(&r->generation, got->generation, node->workers, free_running);
+	r->node = node;
+	r->loaded = settings_load(text, &env, before ? SETTINGS_KNOW_MODULES : SETTINGS_OPEN_MODULES, faults);
+	if (!r->loaded || make_all_tls(r, &node->keys, faults) < 0 || make_zones(r) < 0 || make_listeners(r, got, faults) < 0 ||
+	    make_chain(r, node->workers, before ? before->chain : NULL, faults) < 0) {
+		if (faults->n == 0)
+			conf_faults_add(faults, "out of memory");
+		free_running(&r->generation);
+		return NULL;
+	}
+	fill_transport(r, node->workers);
+	fill_dns(r);
+	fill_core(r, node);
+	return r;
+}
+
+int running_check(struct loaded *loaded, struct conf_faults *faults)
+{
+	struct running *r = calloc(1, sizeof(*r));
+	int err = MG_ENOMEM;
+
+	if (r) {
+		r->loaded = loaded;
+		err = make_all_tls(r, NULL, faults);
+		if (!err)
+			err = make_zones(r);
+		if (!err)
+			err = make_chain(r, 1, NULL, faults);
+	}
+	if (err == MG_ENOMEM)
+		conf_faults_add(faults, "out of memory");
+	if (r) {
+		/* what was loaded stays the caller's, and the count of TLS contexts is in it */
+		chain_free(r->chain);
+		for (size_t i = 0; r->tls && i < loaded->settings.tls.n; i++)
+			tls_context_free(r->tls[i]);
+		tls_context_free(r->tls_client);
+		free(r->tls);
+		free(r->tls_lists);
+		free(r->zones);
+		free(r->tp_zones);
+		free(r);
+	}
+	return err ? MG_EPARSE : 0;
+}

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * worker: one thread that carries traffic: its loop and what hangs on it, the configuration it runs by, its end. What it does with messages is flow.c's.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "daemon/flow.h"
+#include "daemon/letter.h"
+
+#define SCRATCH_CHUNK 16384
+#define SCRATCH_MAX   262144
+#define TICK_MS       1000
+#define CONN_IDLE_CHECK_MS 200
+
+/* The number of the calling thread's worker; none in other threads. */
+static _Thread_local int me = -1;
+
+int worker_post(struct node *node, unsigned to, void *letter)
+{
+	if (me >= 0)
+		return mailbox_send(node->mailbox, (unsigned)me, to, 0, letter);
+	pthread_mutex_lock(&node->posting);
+	int err = mailbox_send(node->mailbox, node->workers, to, 0, letter);
+	pthread_mutex_unlock(&node->posting);
+	return err;
+}
+
+/* ---- configurations ---- */
+
+void worker_leaving(struct worker *w, struct running *running)
+{
+	if (running->generation.use[w->index].uses == 1)
+		chain_worker_leave(&w->mg, running->chain);
+}
+
+/* Each worker takes its share of limits that are the process's. */
+static struct txn_conf share(const struct txn_conf *conf, unsigned workers)
+{
+	struct txn_conf mine = *conf;
+
+	mine.servers_max = conf->servers_max / workers + 1;
+	mine.clients_max = conf->clients_max / workers + 1;
+	return mine;
+}
+
+/* Begin to run by `next`. On failure the one before stays, and says so. */
+static int enter(struct worker *w, struct running *next)
+{
+	struct running *before = w->running;
+	struct txn_conf txn = share(&next->txn, w->node->workers);
+	int err = chain_worker_enter(&w->mg, next->chain);
+
+	if (err == 0)
+		err = tp_apply(w->tp, &next->tp);
+	if (err)
+		return err;
+	if (before)
+		worker_leaving(w, before);
+	generation_enter(&next->generation, before ? &before->generation : NULL, w->index);
+	w->running = next;
+	txn_configure(w->txn, &txn);
+	route_configure(w->route, &next->route);
+	loop_set_gather(w->loop, next->gather_us);
+	return 0;
+}
+
+static void on_wake(void *arg)
+{
+	struct worker *w = arg;
+	struct running *next = atomic_load_explicit(&w->next, memory_order_acquire);
+
+	if (atomic_load(&w->stop_now)) {
+		loop_stop(w->loop);
+		return;
+	}
+	if (atomic_load(&w->stop))
+		tp_stop(w->tp);
+	if (!next)
+		return;
+	int err = enter(w, next);
+	if (err) {
+		struct log_line l;
+
+		log_begin(&l, LOG_ERROR, "worker", "configuration_not_entered");
+		log_u64(&l, "worker", w->index);
+		log_err(&l, err);
+		log_end(&l);
+		abort(); /* a node whose workers run by different configurations is worse than one that starts again */
+	}
+	atomic_store_explicit(&w->next, NULL, memory_order_release);
+}
+
+void worker_enter(struct worker *w, struct running *running)
+{
+	atomic_store_explicit(&w->next, running, memory_order_release);
+	loop_wake(w->waker);
+}
+
+/* ---- once a second ---- */
+
+static void on_tick(struct wheel_timer *t, uint64_t now_ms)
+{
+	struct worker *w = container_of(t, struct worker, tick);
+	bool done = atomic_load(&w->stop) && w->n_calls == 0 && route_contexts(w->route) == 0;
+
+	chain_tick(&w->mg, now_ms);
+	overload_memory(&w->overload, &w->running->overload,
+			atomic_load_explicit(&w->node->resident, memory_order_relaxed));
+	stats_set(w->node->flow_stats, w->index, FLOW_QUEUE_US, w->overload.delay_us);
+	if (done)
+		atomic_store(&w->idle, true);
+	wheel_add(loop_wheel(w->loop), t, now_ms + (atomic_load(&w->stop) ? CONN_IDLE_CHECK_MS : TICK_MS));
+}
+
+static void on_slow(void *arg, const char *where, uint64_t took_us)
+{
+	struct worker *w = arg;
+	struct log_line l;
+
+	flow_count(w, FLOW_SLOW);
+	log_begin(&l, LOG_WARNING, "worker", "slow_callback");
+	log_u64(&l, "worker", w->index);
+	log_str(&l, "where", where);
+	log_u64(&l, "ms", took_us / 1000);
+	log_end(&l);
+}
+
+/* ---- making and ending ---- */
+
+static uint64_t now_ms(const struct loop *loop)
+{
+	return loop_now_ms(loop);
+}
+
+static int make_transport(struct worker *w)
+{
+	struct node *n = w->node;
+	struct tp_env tp = {.loop = w->loop, .worker = w->index, .workers = n->workers, .shared = n->tp_shared,
+			    .rnd = &w->rnd, .stats = n->tp_stats, .on = &flow_tp_events, .arg = w};
+
+	w->tp = tp_new(&tp);
+	w->dns = dns_new(w->loop, n->dns_shared, &w->rnd, n->tp_stats, w->index);
+	return w->tp && w->dns ? 0 : MG_ENOMEM;
+}
+
+static int make_core(struct worker *w)
+{
+	struct node *n = w->node;
+	struct txn_conf conf = share(&n->running->txn, n->workers);
+	struct txn_env txn = {.loop = w->loop, .tp = w->tp, .worker = w->index, .rnd = &w->rnd,
+			      .stats = n->txn_stats, .on = &flow_txn_events, .arg = w};
+
+	w->txn = txn_table_new(&txn, &conf);
+	struct route_env route = {.loop = w->loop, .tp = w->tp, .txn = w->txn, .dns = w->dns, .dns_shared = n->dns_shared,
+				  .rnd = &w->rnd, .keys = &n->tokens, .tag_key = &n->tag_key, .stats = n->route_stats,
+				  .worker = w->index, .on = &flow_route_events, .arg = w};
+	w->route = w->txn ? route_new(&route, &n->running->route) : NULL;
+	w->mg = (struct mg_worker){.loop = w->loop, .index = w->index, .wheel = loop_wheel(w->loop), .rnd = &w->rnd,
+				   .now_ms = now_ms, .on = &flow_chain_events, .arg = w, .stats = n->chain_stats,
+				   .waiting_max = (uint32_t)(n->running->loaded->settings.transactions.suspended_max /
+							     n->workers + 1)};
+	return w->route ? chain_worker_init(&w->mg) : MG_ENOMEM;
+}
+
+static int make(struct worker *w)
+{
+	struct node *n = w->node;
+	char name[16];
+	struct loop_options o = {.name = "worker", .gather_us = n->running->gather_us, .slow_ms = SLOW_MS, .slow = on_slow, .arg = w};
+
+	rand_init(&w->rnd);
+	list_init(&w->calls);
+	arena_init(&w->scratch, SCRATCH_CHUNK, SCRATCH_MAX);
+	overload_init(&w->overload);
+	w->poison = &n->ring->worker[w->index];
+	w->loop = loop_new(&o);
+	w->waker = w->loop ? loop_waker_new(w->loop, on_wake, w, "worker wake") : NULL;
+	snprintf(name, sizeof(name), "sip %u", w->index);
+	pthread_setname_np(pthread_self(), name);
+	if (!w->waker)
+		return MG_ENOMEM;
+	int err = make_transport(w);
+	if (!err)
+		err = make_core(w);
+	if (!err)
+		err = mailbox_open(n->mailbox, w->index, w->loop, flow_letter, w);
+	if (!err)
+		err = enter(w, n->running);
+	wheel_timer_init(&w->tick, on_tick);
+	if (!err)
+		wheel_add(loop_wheel(w->loop), &w->tick, loop_now_ms(w->loop) + TICK_MS);
+	return err;
+}
+
+static void end_calls(struct worker *w)
+{
+	struct list *it, *after;
+
+	list_for_each_safe (it, after, &w->calls) {
+		struct call *call = container_of(it, struct call, link);
+
+		if (call->ctx)
+			route_abandon(call->ctx); /* its done() frees the call */
+		else
+			call_free(call);
+	}
+}
+
+static void unmake(struct worker *w)
+{
+	if (w->loop)
+		wheel_del(loop_wheel(w->loop), &w->tick);
+	if (w->route)
+		end_calls(w);
+	call_spares_free(w);
+	mailbox_close(w->node->mailbox, w->index);
+	txn_table_free(w->txn);
+	route_free(w->route);
+	dns_free(w->dns);
+	tp_free(w->tp);
+	if (w->running) {
+		worker_leaving(w, w->running);
+		generation_unref(&w->running->generation, w->index);
+	}
+	if (w->mg.waits)
+		chain_worker_done(&w->mg);
+	loop_waker_free(w->waker);
+	loop_free(w->loop);
+	arena_done(&w->scratch);
+	rand_done(&w->rnd);
+}
+
+static void *run(void *arg)
+{
+	struct worker *w = arg;
+
+	me = (int)w->index;
+	int err = make(w);
+	atomic_store(&w->started, err ? err : 1);
+	if (err == 0)
+		err = loop_run(w->loop);
+	if (err) {
+		struct log_line l;
+
+		log_begin(&l, LOG_ERROR, "worker", "ended");
+		log_u64(&l, "worker", w->index);
+		log_err(&l, err);
+		log_end(&l);
+	}
+	unmake(w);
+	atomic_store(&w->idle, true);
+	return NULL;
+}
+
+int worker_start(struct node *node, unsigned index)
+{
+	struct worker *w = &node->worker[index];
+
+	w->node = node;
+	w->index = index;
+	int err = pthread_create(&w->thread, NULL, run, w);
+
+	if (err)
+		return -err;
+	while (atomic_load(&w->started) == 0)
+		usleep(200);
+	return atomic_load(&w->started) < 0 ? atomic_load(&w->started) : 0;
+}
+
+void worker_stop(struct worker *w, bool now)
+{
+	atomic_store(&w->stop, true);
+	if (now)
+		atomic_store(&w->stop_now, true);
+	loop_wake(w->waker);
+}
+
+void worker_join(struct worker *w)
+{
+	pthread_join(w->thread, NULL);
+}
