@@ -39,6 +39,7 @@ struct tp_zone {
 	uint32_t idle_known_ms;      /* after it: 3 600 000 */
 	uint32_t complete_ms;        /* from the first byte of a message to its last: 10 000 */
 	struct limit_rule handshakes; /* new TLS handshakes per unknown source: 10/s */
+	uint32_t handshakes_per_source; /* pending ones per unknown source; 0: 16 */
 	struct limit_rule keepalives; /* answers to CRLF and STUN per connection or source: 1/s */
 };
 
