@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * overload: the controller. Every 10 ms the mean wait of the messages handled is held against half of the delay that means overload: above it the level falls the faster
- * the longer the wait, below it it rises again, a quarter as fast. At the edge a share of a class is admitted, so the level settles where the work
- * offered and the work that can be done meet; neither goes all the way off and on again. Called by flow.c for each message.
+ * overload: the controller. Every 10 ms the mean wait of the messages handled is held against half of the delay that means overload: the level follows the error and
+ * its change (a PI controller), so that it answers a growing queue before it is long and settles, without going all the way off and on, where the
+ * work offered and the work that can be done meet. Called by flow.c for each message.
  */
 #include "daemon/overload.h"
 
@@ -11,26 +11,29 @@
 #include <string.h>
 #include <unistd.h>
 
-#define FALL_MAX 1.0   /* classes an interval, when the wait is twice the aim or more */
-#define RISE     0.02  /* classes an interval, when nothing waits */
-#define GAIN     0.2
+/* For an offer of three to ten times what can be done the loop is well damped with these; the figures are classes per interval and unit of error. */
+#define GAIN_CHANGE 0.3
+#define GAIN_ERROR  0.03
+#define ERROR_MAX   4.0
+#define STEP_LOAD   0.1 /* when transactions run out */
 #define FLOOR    1.0   /* what is in a dialog is never refused here */
 
 void overload_init(struct overload *o)
 {
-	*o = (struct overload){.level = OVERLOAD_CLASSES, .chance = 0x9e3779b9};
+	*o = (struct overload){.level = OVERLOAD_CLASSES, .error = -1, .chance = 0x9e3779b9};
 }
 
 static void adjust(struct overload *o, const struct overload_conf *conf, unsigned load_percent)
 {
 	double aim = conf->queue_delay_us / 2.0;
 	double error = ((double)o->delay_us - aim) / aim;
-	double step = error > 0 ? -GAIN * error : -RISE * error;
 
+	if (error > ERROR_MAX)
+		error = ERROR_MAX;
+	double step = -GAIN_CHANGE * (error - o->error) - GAIN_ERROR * error;
+	o->error = error;
 	if (load_percent >= conf->transactions_percent)
-		step = -FALL_MAX / 10;
-	if (step < -FALL_MAX)
-		step = -FALL_MAX;
+		step = -STEP_LOAD;
 	o->level += step;
 	if (o->level > OVERLOAD_CLASSES)
 		o->level = OVERLOAD_CLASSES;
