@@ -26,7 +26,12 @@
 	X(FAILED,          "txn_failed_total",                COUNTER, "client transactions that could not be sent") \
 	X(NO_ACK,          "txn_no_ack_total",                COUNTER, "INVITE server transactions whose final response got no ACK") \
 	X(REPLY_LATE,      "txn_replies_late_total",          COUNTER, "responses that came after the final one")   \
-	X(CANCELS,         "txn_cancels_total",               COUNTER, "CANCELs sent")
+	X(CANCELS,         "txn_cancels_total",               COUNTER, "CANCELs sent")                             \
+	X(CANCELS_FOREIGN, "txn_cancels_foreign_total",       COUNTER, "CANCELs from another address than the INVITE's") \
+	X(WITHHELD,        "txn_withheld_total",              COUNTER, "responses that RFC 4320 forbids, not sent")  \
+	X(UNSENT,          "txn_unsent_total",                COUNTER, "responses, ACKs and CANCELs that could not be sent") \
+	X(FORKS_OVER,      "txn_dropped_forks_total",         COUNTER, "2xx dropped: too many To tags for one INVITE") \
+	X(ABANDONED,       "txn_abandoned_total",             COUNTER, "server transactions let go without a final response")
 /* clang-format on */
 
 enum txn_stat {
