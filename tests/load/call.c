@@ -116,7 +116,8 @@ static void end(struct load *l, struct call *c)
 void call_complete(struct load *l, struct call *c)
 {
 	if (c->callee != CALLEE_ACKED) {
-		call_fail(l, c, COUNT_ack_lost);
+		c->state = CALL_UNACKED;
+		wheel_add(&l->wheel, &c->timer, l->now_ns / 1000000 + l->opt.timeout_ms);
 		return;
 	}
 	l->tally.all.completed++;

@@ -31,6 +31,7 @@ enum call_state {
 	CALL_PROCEEDING, /* a provisional response came */
 	CALL_HELD,       /* answered, ACK sent */
 	CALL_ENDING,     /* BYE sent */
+	CALL_UNACKED,    /* BYE answered; the ACK did not reach the callee yet */
 };
 
 enum callee_state { CALLEE_IDLE, CALLEE_ANSWERED, CALLEE_ACKED, CALLEE_GAVE_UP };
@@ -50,7 +51,6 @@ struct call {
 	uint16_t saved_n, routes_n;
 	uint8_t state, callee; /* enum call_state, enum callee_state */
 	bool counted;          /* began in the steady part */
-	bool answered;
 };
 
 /* What a call needs for a while only. */
@@ -60,16 +60,16 @@ struct call_text {
 };
 
 /* Why a call failed. */
-#define CAUSES(X)                                                       \
-	X(no_answer, "no final response to INVITE in time")             \
-	X(no_bye_answer, "no final response to BYE in time")            \
-	X(ack_lost, "the call ended before its ACK reached the callee") \
-	X(status, "a final response that is neither 2xx nor a refusal") \
-	X(bye_status, "BYE was refused")                                \
-	X(connect, "no connection")                                     \
-	X(connection_lost, "the connection ended under the call")       \
-	X(blocked, "more waits on the connection than it may hold")     \
-	X(table_full, "the generator's own table of calls was full")    \
+#define CAUSES(X)                                                          \
+	X(no_answer, "no final response to INVITE in time")                \
+	X(no_bye_answer, "no final response to BYE in time")               \
+	X(ack_lost, "its ACK never reached the callee, though sent again") \
+	X(status, "a final response that is neither 2xx nor a refusal")    \
+	X(bye_status, "BYE was refused")                                   \
+	X(connect, "no connection")                                        \
+	X(connection_lost, "the connection ended under the call")          \
+	X(blocked, "more waits on the connection than it may hold")        \
+	X(table_full, "the generator's own table of calls was full")       \
 	X(cut, "still running when the generator had to stop")
 
 /* What a proxy must not do. */
@@ -166,7 +166,9 @@ struct call *call_find(struct load *l, const struct text *t, struct sv message, 
 /* The row's texts. */
 struct call_text *call_text(struct load *l, const struct call *c);
 
-/* End a call: all went well, the proxy refused it, or it failed. The row is free then. */
+/* End a call: all went well, the proxy refused it, or it failed. The row is free then; but a call
+ * whose ACK was lost is complete only when the callee's next 200 has brought another one.
+ */
 void call_complete(struct load *l, struct call *c);
 void call_refuse(struct load *l, struct call *c);
 void call_fail(struct load *l, struct call *c, enum cause why);

@@ -9,6 +9,7 @@ import re
 import socket
 import subprocess
 import threading
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -96,12 +97,13 @@ def test_refused_connections_are_failures(tmp_path, conn):
 class Proxy(threading.Thread):
     """A proxy of few lines that answers INVITE by itself, or breaks one rule."""
 
-    def __init__(self, refuse: str = "", spoil=None):
+    def __init__(self, refuse: str = "", spoil=None, lose: int = 0):
         super().__init__(daemon=True)
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
         self.port = self.socket.getsockname()[1]
         self.refuse, self.spoil, self.count, self.acks = refuse, spoil or (lambda text: text), 0, 0
+        self.lose, self.lost = lose, Counter()  # so many ACKs of each call
 
     def run(self):
         while True:
@@ -130,8 +132,14 @@ class Proxy(threading.Thread):
             to = re.search("To: [^\r]*", text)[0]
             lines = [f"SIP/2.0 {self.refuse}", *lines, f"{to};tag=p", "Content-Length: 0"]
             self.send("\r\n".join(lines).replace(";rport\r\n", f";rport={peer[1]}\r\n") + "\r\n\r\n", peer)
-        elif not (self.refuse and text.startswith("ACK")):
+        elif text.startswith("ACK") and (self.refuse or self.loses(re.search("Call-ID: .*", text)[0])):
+            pass
+        else:
             self.request(text)
+
+    def loses(self, call: str) -> bool:
+        self.lost[call] += 1
+        return self.lost[call] <= self.lose
 
     def request(self, text: str) -> None:
         self.count += 1
@@ -174,6 +182,18 @@ def test_refusals_are_acknowledged_and_told_from_failures(tmp_path, proxy, of, s
     result = through(tmp_path, proxy, status)
     assert result["calls"][of] == result["calls"]["started"] == proxy.acks
     assert result["causes"] == ({"status": result["calls"]["started"]} if status else {})
+
+
+@pytest.mark.parametrize("proxy", [{"lose": 1}], indirect=True)
+def test_a_lost_ack_comes_again_with_the_next_200(tmp_path, proxy):
+    result = through(tmp_path, proxy, 0)
+    assert result["calls"]["completed"] == result["calls"]["started"] == result["messages"]["callee_resent"]
+
+
+@pytest.mark.parametrize("proxy", [{"lose": 100}], indirect=True)
+def test_acks_that_never_come_through_are_failures(tmp_path, proxy):
+    result = through(tmp_path, proxy, 1)
+    assert result["causes"] == {"ack_lost": result["calls"]["started"]}
 
 
 # rule, what a bad proxy makes of a request

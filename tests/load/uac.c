@@ -107,6 +107,8 @@ static void on_timer(struct wheel_timer *t, uint64_t now)
 
 	if (c->state == CALL_HELD) {
 		hang_up(l, c);
+	} else if (c->state == CALL_UNACKED) {
+		call_fail(l, c, COUNT_ack_lost);
 	} else if (now >= c->deadline_ms) {
 		call_fail(l, c, c->state == CALL_ENDING ? COUNT_no_bye_answer : COUNT_no_answer);
 	} else if (invite ? send_invite(l, c) : send_bye(l, c)) {

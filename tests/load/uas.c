@@ -114,6 +114,8 @@ static void on_ack(struct load *l, struct call *c, const struct text *t, struct 
 	c->callee = CALLEE_ACKED;
 	c->saved_n = 0;
 	wheel_del(&l->wheel, &c->callee_timer);
+	if (c->state == CALL_UNACKED)
+		call_complete(l, c);
 }
 
 static void on_bye(struct load *l, struct call *c, const struct text *t, struct sv message)
