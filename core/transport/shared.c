@@ -115,6 +115,23 @@ bool tp_directory_has(struct tp_directory *directory, tp_conn conn)
 	return has;
 }
 
+int tp_directory_target(struct tp_directory *directory, tp_conn conn, struct tp_target *out)
+{
+	struct shard *shard = shard_of_conn(directory, conn);
+
+	pthread_mutex_lock(&shard->lock);
+	struct map_node *node = map_find(&shard->map, conn_key(&conn));
+	if (node) {
+		const struct tp_entry *entry = container_of(node, struct tp_entry, by_conn);
+		out->conn = conn;
+		out->addr = entry->peer;
+		out->listener = entry->listener;
+		out->transport = entry->transport;
+	}
+	pthread_mutex_unlock(&shard->lock);
+	return node ? 0 : MG_ENOENT;
+}
+
 /* ---- all of it ---- */
 
 /* Maps bound nothing here: the tables of connections do. Returns how many of `shards` were made. */

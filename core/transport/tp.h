@@ -61,6 +61,7 @@ struct tp_rx {
 	struct sip_msg *msg;
 	struct tp_kept *kept; /* it is kept already: tp_rx_keep hands this one over, once */
 	struct tp_buf *buf; /* NULL: the bytes lie in a stream's buffer and are copied when kept */
+	bool taken;         /* set by tp_rx_keep: `buf` belongs to what was kept */
 	struct tp_flow flow;
 	uint64_t at_us;       /* when it arrived as far as we know: the kernel's time stamp if asked for, else the wake-up */
 	struct sip_where at;  /* what the index or the framer found wrong, fault SIP_OK if nothing */
@@ -74,7 +75,8 @@ struct tp_kept {
 	struct tp_flow flow;
 	uint64_t at_us;
 };
-/* Keep a message. Returns NULL without memory. Typed values that were read stay remembered when the bytes did not move. */
+/* Keep a message. Returns NULL without memory. Typed values that were read stay remembered when the bytes did not move: of a datagram that is kept for the
+ * first time. `rx` goes on showing the message, until what was kept is freed or given to another thread. */
 MG_MUST_CHECK struct tp_kept *tp_rx_keep(struct tp_rx *rx);
 void tp_kept_free(struct tp_kept *kept); /* NULL is fine */
 
@@ -88,10 +90,11 @@ struct tp_events {
 	void (*message)(void *arg, struct tp_rx *rx);
 	/* ICMP said that a datagram of ours did not arrive. `quoted` is its begin, as far as the kernel kept it. */
 	void (*unreachable)(void *arg, const struct addr *peer, int err, struct sv quoted);
-	/* Bytes for a connection that another worker owns: hand them to tp_receive_letter there. Takes `buf` on success. Returns 0 or a negative
-	 * error. */
+	/* Something for a connection that another worker owns: hand it to tp_receive_letter there, in the order it came. Takes `letter` on success.
+	 * Returns 0 or a negative error. */
 	int (*letter)(void *arg, unsigned worker, struct tp_letter *letter);
-	/* Bytes that another worker should have sent came back: its connection is gone or broken. */
+	/* Bytes that another worker should have sent came back: its connection is gone or takes no more. If a ticket came with them, and the
+	 * connection is gone, that fails too, right after this. */
 	void (*lost)(void *arg, struct sv bytes, int err);
 	/* A connection is gone; flows that name it are dead. */
 	void (*closed)(void *arg, tp_conn conn);
@@ -99,11 +102,20 @@ struct tp_events {
 	enum tp_verdict (*sending)(void *arg, const struct tp_flow *to, struct sv bytes);
 };
 
-/* Between workers: bytes for a connection, or the news that such bytes could not be sent. */
+enum tp_letter_kind {
+	TP_LETTER_SEND,  /* send `bytes` on `conn` */
+	TP_LETTER_BACK,  /* they could not be sent: `failed` says why */
+	TP_LETTER_GONE,  /* `conn`, by which bytes were sent, is gone */
+	TP_LETTER_KNOWN, /* tp_conn_known */
+	TP_LETTER_CLOSE, /* tp_conn_close */
+};
+
+/* Between workers: bytes for a connection, or news of one. Fields are the transport's own. */
 struct tp_letter {
 	tp_conn conn;
-	unsigned from;      /* worker to be told of a failure */
-	int failed;         /* 0: send `bytes`; else the error that met them */
+	unsigned from; /* worker to be told of a failure */
+	uint8_t kind;  /* enum tp_letter_kind */
+	int failed;
 	uint32_t n;
 	char bytes[];
 };
@@ -152,8 +164,9 @@ struct tp_target {
 void tp_reply_target(struct tp *tp, const struct tp_flow *flow, const struct sip_via *via,
 		     struct tp_target *out);
 
-/* Embedded in whoever wants to know that what it sent on a stream is lost: connect failed or timed out, name not in the certificate, connection
- * broken or closed before the ticket was taken back, queue full. Never called from within tp_send. */
+/* Embedded in whoever wants to know that what it sent on a stream is lost: connect failed or timed out, name not in the certificate (MG_EAUTH), connection
+ * broken or closed before the ticket was taken back, queue full. Never called from within tp_send. The same for a connection of another worker, unless the
+ * news is lost between the two. */
 struct tp_ticket {
 	struct list link;
 	void (*failed)(struct tp_ticket *ticket, int err);
@@ -161,14 +174,35 @@ struct tp_ticket {
 void tp_ticket_init(struct tp_ticket *ticket, void (*failed)(struct tp_ticket *, int));
 void tp_ticket_drop(struct tp_ticket *ticket); /* no longer interested; may be called twice */
 
-/* Send a message. The bytes are copied before it returns (datagrams leave in one sendmmsg at the end of the turn).
+/* Send a message. The bytes are copied before it returns (datagrams leave in one sendmmsg, streams in one writev, at the end of the turn).
  *
  * ticket     May be NULL. Used for streams only.
- * Returns    0 (on its way), or a negative errno when it is known at once that it cannot be sent (EMSGSIZE, ECONNREFUSED by a remembered
- *            failure, EHOSTUNREACH, ENOBUFS, ENOTCONN for a flow that is gone), MG_EAUTH when a veto stopped it. The ticket is not used then.
+ * Returns    0 (on its way), or a negative errno when it is known at once that it cannot be sent (EMSGSIZE, ECONNREFUSED, EHOSTUNREACH, ENOBUFS,
+ *            ETIMEDOUT for a quick target whose connection takes its time already, ENOTCONN for a flow that is gone, EPROTONOSUPPORT without a
+ *            TLS context for it), MG_EAUTH when a veto stopped it. The ticket is not used then.
  */
 MG_MUST_CHECK int tp_send(struct tp *tp, const struct tp_target *to, struct sv bytes,
 			  struct tp_ticket *ticket);
+
+/* The peer at the other end authenticated or was let in some other way: its connection may be idle for idle_known_ms from now on, and no longer counts among
+ * the strangers of its source (T-2). Any worker's connection; nothing happens when it is gone. */
+void tp_conn_known(struct tp *tp, tp_conn conn);
+
+/* Close a connection, once what was sent is out. Any worker's. */
+void tp_conn_close(struct tp *tp, tp_conn conn);
+
+/* For status: this worker's connections. `fn` must not send nor close. */
+struct tp_conn_info {
+	struct tp_flow flow;
+	const char *state;  /* constant text: "open" */
+	struct sv domain;   /* TLS that we opened: the name that the certificate holds; valid during the call */
+	uint64_t age_ms, idle_ms;
+	uint32_t queued;    /* bytes to be sent */
+	uint32_t unread;    /* bytes of an unfinished message */
+	bool outgoing, known;
+};
+void tp_conns_each(struct tp *tp, void (*fn)(void *arg, const struct tp_conn_info *info),
+		   void *arg);
 
 /* A connection as a target: its address, transport and listener, whichever worker owns it (the directory knows). Returns 0, or MG_ENOENT when it is gone. */
 MG_MUST_CHECK int tp_conn_target(struct tp *tp, tp_conn conn, struct tp_target *out);

@@ -11,12 +11,16 @@
 
 struct conns; /* this worker's connections: conn.c */
 struct udp;   /* this worker's datagram sockets: udp.c */
+struct names; /* who we are by the present configuration: local.c */
+struct asker; /* what the kernel says of source addresses: pick.c */
 
 struct tp {
 	struct tp_env env;
 	const struct tp_config *config; /* NULL before the first tp_apply */
 	struct udp *udp;
 	struct conns *conns;
+	struct names *names; /* NULL before the first tp_apply */
+	struct asker *asker;
 	struct sip_msg *msg; /* scratch for whatever is being parsed */
 	bool stopped;
 };
@@ -50,10 +54,31 @@ bool tp_is_stun(struct sv packet);
 #define TP_STUN_MAX 64
 size_t tp_stun_answer(struct sv packet, const struct addr *source, char out[TP_STUN_MAX]);
 
+/* The buffers of usual messages are of this size, and go round (buf.c). */
+#define TP_BUF_USUAL 2048
+
+/* 5060, TLS 5061 and so on (RFC 3261 §19.1.2, RFC 7118 §5). */
+uint16_t tp_default_port(uint8_t transport);
+
+/* ---- local.c, pick.c ---- */
+
+MG_MUST_CHECK struct names *names_new(const struct tp_config *config);
+void names_free(struct names *names); /* NULL is fine */
+
+MG_MUST_CHECK struct asker *asker_new(void);
+void asker_free(struct asker *asker); /* NULL is fine */
+void asker_forget(struct asker *asker);
+
+/* The address that the kernel would send from to `to`, without port. Returns 0, or the negative errno that sending would meet. */
+MG_MUST_CHECK int tp_source_address(struct tp *tp, const struct addr *to, struct addr *from);
+
 /* ---- udp.c, called by tp.c ---- */
 MG_MUST_CHECK struct udp *udp_new(struct tp *tp);
 void udp_free(struct udp *udp);
-MG_MUST_CHECK int udp_apply(struct udp *udp, const struct tp_config *config);
+/* Take over the listeners in two steps: what can fail, then what cannot. Returns 0 or MG_ENOMEM, then nothing has changed. */
+MG_MUST_CHECK int udp_prepare(struct udp *udp, const struct tp_config *config);
+void udp_commit(struct udp *udp, const struct tp_config *config);
+void udp_abort(struct udp *udp);
 void udp_stop(struct udp *udp);
 MG_MUST_CHECK int udp_send(struct udp *udp, const struct tp_target *to, struct sv bytes);
 

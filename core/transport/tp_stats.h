@@ -17,6 +17,7 @@
 	X(KEEPALIVES_OVER, "tp_dropped_keepalives_total",     COUNTER, "keepalives not answered: over the limit")    \
 	X(DROP_ARRIVAL,    "tp_dropped_arrival_total",        COUNTER, "dropped by source before parsing")          \
 	X(DROP_SENDING,    "tp_dropped_sending_total",        COUNTER, "messages stopped on their way out")         \
+	X(DROP_MEMORY,     "tp_dropped_memory_total",         COUNTER, "dropped for lack of memory")                \
 	X(DROP_STUN,       "tp_dropped_stun_total",           COUNTER, "STUN that is malformed or no binding request") \
 	X(SEND_ERRORS,     "tp_send_errors_total",            COUNTER, "datagrams the kernel refused")              \
 	X(SEND_TOO_LARGE,  "tp_send_too_large_total",         COUNTER, "datagrams larger than the path takes")      \
@@ -34,6 +35,7 @@
 	X(CLOSED_IDLE,     "tp_closed_idle_total",            COUNTER, "closed: idle")                              \
 	X(CLOSED_STUCK,    "tp_closed_stuck_total",           COUNTER, "closed: the peer does not read")            \
 	X(CLOSED_FRAMING,  "tp_closed_framing_total",         COUNTER, "closed: where messages end is unknown")     \
+	X(CLOSED_MEMORY,   "tp_closed_memory_total",          COUNTER, "closed: no room for unfinished messages")   \
 	X(CLOSED_NOT_SIP,  "tp_closed_not_sip_total",         COUNTER, "closed: not SIP")                           \
 	X(TLS_PENDING,     "tp_tls_pending",                  GAUGE,   "TLS handshakes under way")                  \
 	X(TLS_DONE,        "tp_tls_handshakes_total",         COUNTER, "TLS handshakes done")                       \

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * local: who we are: the names and addresses of the listeners, in a table made with each configuration; and which addresses
+ * are the machine's own, for listeners on all of them. For these the kernel is asked, one address at a time: a list of all
+ * would need a netlink socket, which this process may not open, and would be out of date with the next change. Called by
+ * tp.c and whoever reads a URI.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "transport/tp_priv.h"
+
+enum { NAME_MAX_LEN = 255, NAMES_BYTES = 1 << 20, NAMES_CHUNK = 4096 };
+
+/* One port and transport of a host. */
+struct place {
+	struct place *next;
+	uint16_t port;
+	uint8_t transport;
+};
+
+struct host {
+	struct map_node node; /* by address without port, or name in lower case */
+	struct place *places;
+};
+
+struct names {
+	struct arena arena;
+	struct map hosts;
+	struct place *any4, *any6; /* of listeners on all addresses */
+};
+
+uint16_t tp_default_port(uint8_t transport)
+{
+	switch (transport) {
+	case SIP_TRANSPORT_TLS:
+	case SIP_TRANSPORT_TLS_SCTP: return 5061;
+	case SIP_TRANSPORT_WS: return 80;
+	case SIP_TRANSPORT_WSS: return 443;
+	default: return 5060;
+	}
+}
+
+/* ---- keys ---- */
+
+/* A host as the table has it: an address without scope, or a name in lower case without its last dot. `key` points into
+ * `a` or `text`. Returns whether it is an address. */
+static bool host_key(struct sv host, struct addr *a, char text[NAME_MAX_LEN], struct sv *key)
+{
+	if (host.n && host.p[host.n - 1] == '.')
+		host.n--;
+	if (addr_parse(host, ADDR_IP | ADDR_THREE_COLONS, a) == 0) {
+		*key = addr_host_key(a);
+		return true;
+	}
+	if (host.n > NAME_MAX_LEN)
+		host.n = 0; /* no name is that long */
+	for (size_t i = 0; i < host.n; i++)
+		text[i] = sv_lower(host.p[i]);
+	*key = sv_of(text, host.n);
+	return false;
+}
+
+static bool place_is(const struct place *p, uint16_t port, uint8_t transport)
+{
+	if (transport != SIP_TRANSPORT_NONE && transport != p->transport)
+		return false;
+	return p->port == (port ? port : tp_default_port(p->transport));
+}
+
+static bool any_place_is(const struct place *p, uint16_t port, uint8_t transport)
+{
+	while (p && !place_is(p, port, transport))
+		p = p->next;
+	return p != NULL;
+}
+
+/* ---- making the table ---- */
+
+static bool add_place(struct names *names, struct place **places, uint16_t port, uint8_t transport)
+{
+	struct place *p;
+
+	if (any_place_is(*places, port, transport))
+		return true;
+	p = arena_alloc(&names->arena, sizeof(*p));
+	if (!p)
+		return false;
+	*p = (struct place){*places, port, transport};
+	*places = p;
+	return true;
+}
+
+static bool add_host(struct names *names, struct sv key, uint16_t port, uint8_t transport)
+{
+	struct map_node *node = map_find(&names->hosts, key);
+	struct host *host;
+
+	if (node)
+		return add_place(names, &container_of(node, struct host, node)->places, port,
+				 transport);
+	host = arena_alloc(&names->arena, sizeof(*host));
+	if (!host || arena_dup(&names->arena, key, &key) != 0)
+		return false;
+	host->places = NULL;
+	return map_insert(&names->hosts, &host->node, key) == 0 &&
+	       add_place(names, &host->places, port, transport);
+}
+
+static bool add_listener(struct names *names, const struct tp_listener *l)
+{
+	char text[NAME_MAX_LEN];
+	struct addr a = l->bound;
+	struct sv key;
+	bool ok;
+
+	a.scope = 0;
+	if (l->wildcard)
+		ok = add_place(names, a.family == ADDR_V6 ? &names->any6 : &names->any4, a.port,
+			       l->transport);
+	else
+		ok = add_host(names, addr_host_key(&a), a.port, l->transport);
+	if (!ok || !l->advertise[0])
+		return ok;
+	host_key(sv_str(l->advertise), &a, text, &key);
+	return add_host(names, key, l->advertise_port ? l->advertise_port : l->bound.port,
+			l->transport);
+}
+
+struct names *names_new(const struct tp_config *config)
+{
+	struct names *names = calloc(1, sizeof(*names));
+
+	if (!names)
+		return NULL;
+	if (map_init(&names->hosts, 2 * TP_LISTENERS_MAX) != 0) {
+		free(names);
+		return NULL;
+	}
+	arena_init(&names->arena, NAMES_CHUNK, NAMES_BYTES);
+	for (unsigned i = 0; i < config->n_listeners; i++)
+		if (!add_listener(names, config->listeners[i])) {
+			names_free(names);
+			return NULL;
+		}
+	return names;
+}
+
+void names_free(struct names *names)
+{
+	if (!names)
+		return;
+	map_done(&names->hosts);
+	arena_done(&names->arena);
+	free(names);
+}
+
+/* ---- questions ---- */
+
+/* The kernel speaks to an address of its own from that address; on the loopback network from any of it. */
+static bool machine_has(struct tp *tp, const struct addr *a)
+{
+	struct addr from;
+
+	if (addr_class(a) == ADDR_CLASS_LOOPBACK)
+		return true;
+	return tp_source_address(tp, a, &from) == 0 && addr_host_eq(&from, a);
+}
+
+bool tp_is_us(struct tp *tp, struct sv host, uint16_t port, enum sip_transport transport)
+{
+	const struct names *names = tp->names;
+	char text[NAME_MAX_LEN];
+	struct addr a;
+	struct sv key;
+
+	if (!names)
+		return false;
+	bool address = host_key(host, &a, text, &key);
+	const struct map_node *node = map_find(&names->hosts, key);
+	if (node &&
+	    any_place_is(container_of(node, struct host, node)->places, port, (uint8_t)transport))
+		return true;
+	return address &&
+	       any_place_is(a.family == ADDR_V6 ? names->any6 : names->any4, port,
+			    (uint8_t)transport) &&
+	       machine_has(tp, &a);
+}
+
+bool tp_forbidden(struct tp *tp, const struct tp_target *to)
+{
+	const struct tp_listener *l = tp_listener_of(tp, to->listener);
+	const struct addr *from = l && !l->wildcard ? &l->bound : &to->local;
+	enum addr_class class = addr_class(from);
+	unsigned allow = class == ADDR_CLASS_LOOPBACK    ? ADDR_ALLOW_LOOPBACK
+			 : class == ADDR_CLASS_LINKLOCAL ? ADDR_ALLOW_LINKLOCAL
+							 : 0;
+
+	return addr_forbidden_target(&to->addr, allow);
+}
+
+/* ---- our name ---- */
+
+/* host as it stands in a URI: addresses in their one form, IPv6 in brackets. */
+static size_t write_host(struct sv host, char *out)
+{
+	char text[ADDR_TEXT_MAX];
+	struct addr a;
+
+	if (addr_parse(host, ADDR_IP, &a) == 0) {
+		size_t n = addr_write(&a, ADDR_URI, text);
+		memcpy(out, text, n);
+		return n;
+	}
+	memcpy(out, host.p, host.n);
+	return host.n;
+}
+
+size_t tp_sentby(struct tp *tp, uint16_t listener, const struct addr *local,
+		 char out[TP_SENTBY_MAX])
+{
+	const struct tp_listener *l = tp_listener_of(tp, listener);
+	const struct addr *a = l && !l->wildcard ? &l->bound : local;
+	char text[ADDR_TEXT_MAX];
+	uint16_t port = l ? l->bound.port : local->port;
+	size_t n;
+
+	if (l && l->advertise[0]) {
+		n = write_host(sv_of(l->advertise, strnlen(l->advertise, sizeof(l->advertise) - 1)),
+			       out);
+		port = l->advertise_port ? l->advertise_port : port;
+	} else {
+		n = addr_write(a->family ? a : &l->bound, ADDR_URI, text);
+		memcpy(out, text, n);
+	}
+	if (port != tp_default_port(l ? l->transport : SIP_TRANSPORT_UDP))
+		n += (size_t)snprintf(out + n, TP_SENTBY_MAX - n, ":%u", port);
+	return n;
+}
