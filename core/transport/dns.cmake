@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # The resolver of RFC 3263.
-set(TRANSPORT_DNS dns_cache.c dns_lru.c dns_packet.c dns_select.c dns_set.c dns_shared.c dns_wire.c health.c)
-set(TRANSPORT_DNS_TESTS dns_cache dns_packet dns_select health)
+set(TRANSPORT_DNS dns.c dns_cache.c dns_channel.c dns_host.c dns_lru.c dns_packet.c dns_query.c dns_select.c dns_set.c
+	dns_shared.c dns_steps.c dns_wire.c health.c)
+set(TRANSPORT_DNS_TESTS dns dns_cache dns_packet dns_select health)

@@ -8,7 +8,6 @@
 #define MG_TRANSPORT_RESOLVE_H
 
 #include "base/addr.h"
-#include "base/list.h"
 #include "base/rand.h"
 #include "base/stats.h"
 #include "event/loop.h"
@@ -77,9 +76,8 @@ struct dns_hop {
 	bool avoided; /* failed lately; there only because nothing better is, or behind what is better */
 };
 
-/* A look-up under way. Embedded in its owner. */
+/* A look-up under way. Embedded in its owner. Zeroed it is none. */
 struct dns_lookup {
-	struct list link;
 	void (*done)(struct dns_lookup *lookup); /* never called from within dns_resolve */
 	struct dns_hop hop[DNS_HOPS_MAX];
 	unsigned n;
@@ -89,10 +87,16 @@ struct dns_lookup {
 	void *user;           /* its owner's */
 };
 
-/* Look up. Returns 1 when hop[], n and err are filled already (numeric, or all in the cache), 0 when `done` will be called, or MG_ENOMEM / MG_ELIMIT
- * (too many look-ups under way). */
+/* Look up, in the loop's thread.
+ *
+ * lookup     Not under way; stays until `done` was called or dns_cancel. `done` and `user` are the caller's to fill.
+ * Returns    1 when hop[], n and err are filled already (numeric, or all in the cache), 0 when `done` will be called, or MG_ENOMEM / MG_ELIMIT
+ *            (too many look-ups under way).
+ */
 MG_MUST_CHECK int dns_resolve(struct dns *dns, struct dns_lookup *lookup, const struct dns_want *want);
-void dns_cancel(struct dns *dns, struct dns_lookup *lookup); /* `done` is not called any more; fine when it is not under way */
+
+/* `done` is not called any more; fine when it is not under way. What was asked goes on, for the cache. */
+void dns_cancel(struct dns *dns, struct dns_lookup *lookup);
 
 /* ---- health of targets, shared; any thread ---- */
 
