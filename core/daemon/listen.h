@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * listen: the sockets that a configuration names, opened by the warden: one for each worker and listener, under numbers that stay the same over reloads. They stay open as long
+ * as the configuration that names them runs, whatever happens to the SIP process: datagrams wait in them, connects are not refused.
+ */
+#ifndef MG_DAEMON_LISTEN_H
+#define MG_DAEMON_LISTEN_H
+
+#include "daemon/ipc.h"
+#include "daemon/settings.h"
+
+struct listen_socket {
+	struct ipc_listener info;
+	int fd;
+};
+
+struct listen_set {
+	struct listen_socket *socket;
+	size_t n;
+};
+
+/* Open all listeners of a configuration for `workers` workers. What `old` has open already (NULL: nothing) is taken over by a duplicate. An interface without an
+ * address gives no listener, and one line in the log. Returns 0, or MG_EPARSE and faults added; nothing is open then. */
+MG_MUST_CHECK int listen_open(struct listen_set *out, const struct settings *settings, unsigned workers,
+			      const struct listen_set *old, struct conf_faults *faults);
+void listen_close(struct listen_set *set);
+/* Whether both have the same listeners. */
+bool listen_same(const struct listen_set *a, const struct listen_set *b);
+
+/* A listening Unix socket (0600) at `path`; one that nobody listens on is replaced. Returns a descriptor or a negative errno. */
+MG_MUST_CHECK int listen_unix(const char *path);
+/* A listening TCP socket for metrics. Returns a descriptor or a negative errno. */
+MG_MUST_CHECK int listen_tcp(const struct addr *addr);
+
+#endif

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * warden_load: a configuration and everything it names, open, and its way to the child.
+ */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/warden_priv.h"
+
+static int open_file(void *arg, const char *path)
+{
+	struct holding *h = arg;
+	struct stat st;
+
+	for (size_t i = 0; i < h->files; i++) {
+		if (strcmp(h->file[i].path, path) == 0)
+			return h->file[i].fd;
+	}
+	if (h->files == WARDEN_FILES_MAX)
+		return -EMFILE;
+	/* O_NONBLOCK: a fifo must not stop us */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	struct warden_file *more = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ?
+		realloc(h->file, (h->files + 1) * sizeof(*more)) : NULL;
+	char *copy = more ? strdup(path) : NULL;
+	if (more)
+		h->file = more;
+	if (!copy) {
+		close(fd);
+		return -EINVAL;
+	}
+	h->file[h->files++] = (struct warden_file){.path = copy, .fd = fd};
+	return fd;
+}
+
+static int open_metrics(struct holding *h, const struct holding *old, struct conf_faults *faults)
+{
+	const struct addr *addr = &h->loaded->settings.metrics.listen;
+
+	if (addr->family == ADDR_NONE)
+		return 0;
+	if (old && old->metrics_fd >= 0 && addr_eq(addr, &old->loaded->settings.metrics.listen))
+		h->metrics_fd = dup(old->metrics_fd);
+	else
+		h->metrics_fd = listen_tcp(addr);
+	if (h->metrics_fd >= 0)
+		return 0;
+	conf_faults_add(faults, "metrics.listen: %s", strerror(-h->metrics_fd));
+	h->metrics_fd = -1;
+	return MG_EPARSE;
+}
+
+/* Options that only a restart can change. */
+static int restart_needed(const struct holding *h, const struct holding *old, struct conf_faults *faults)
+{
+	struct conf_list paths = {0};
+	size_t n = old ? conf_restart_needed(&settings_table, &old->loaded->settings, &h->loaded->settings, &paths,
+					     &h->loaded->arena) : 0;
+	const char *const *path = paths.items;
+
+	for (size_t i = 0; i < paths.n; i++)
+		conf_faults_add(faults, "%s: a change needs a restart", path[i]);
+	return n > 0 ? MG_EPARSE : 0;
+}
+
+static int open_all(struct holding *h, const char *path, const struct holding *old, struct conf_faults *faults)
+{
+	struct conf_env env = {.open = open_file, .arg = h};
+	struct conf_text *text;
+	int err = conf_text_read(&text, path, faults);
+
+	if (err)
+		return err;
+	h->loaded = settings_load(text, &env, SETTINGS_PASS_MODULES, faults);
+	if (!h->loaded)
+		return MG_EPARSE;
+	err = restart_needed(h, old, faults);
+	if (!err)
+		err = conf_text_seal(h->loaded->text, &h->text_fd);
+	if (!err)
+		err = listen_open(&h->listeners, &h->loaded->settings, settings_workers(&h->loaded->settings),
+				  old ? &old->listeners : NULL, faults);
+	return err ? err : open_metrics(h, old, faults);
+}
+
+struct holding *holding_new(const char *path, uint64_t generation, const struct holding *old, struct conf_faults *faults)
+{
+	struct holding *h = calloc(1, sizeof(*h));
+
+	if (!h)
+		return NULL;
+	h->generation = generation;
+	h->text_fd = h->metrics_fd = -1;
+	if (open_all(h, path, old, faults) < 0) {
+		if (faults->n == 0)
+			conf_faults_add(faults, "out of memory or descriptors");
+		holding_free(h);
+		return NULL;
+	}
+	return h;
+}
+
+void holding_free(struct holding *h)
+{
+	if (!h)
+		return;
+	for (size_t i = 0; i < h->files; i++) {
+		close(h->file[i].fd);
+		free(h->file[i].path);
+	}
+	free(h->file);
+	listen_close(&h->listeners);
+	if (h->text_fd >= 0)
+		close(h->text_fd);
+	if (h->metrics_fd >= 0)
+		close(h->metrics_fd);
+	settings_free(h->loaded);
+	free(h);
+}
+
+/* Waits for room: the child reads until IPC_COMMIT and nothing else. */
+static int send_wait(int ipc, const struct ipc_msg *msg, int fd)
+{
+	int err;
+
+	for (unsigned i = 0; (err = ipc_send(ipc, msg, fd)) == -EAGAIN && i < 5000; i++)
+		usleep(1000);
+	return err;
+}
+
+int holding_send(const struct holding *h, int ipc)
+{
+	struct ipc_msg msg = {.magic = IPC_MAGIC, .type = IPC_BEGIN, .generation = h->generation,
+			      .workers = settings_workers(&h->loaded->settings)};
+	int err = send_wait(ipc, &msg, h->text_fd);
+
+	msg.type = IPC_FILE;
+	for (size_t i = 0; !err && i < h->files; i++) {
+		if (strlen(h->file[i].path) >= sizeof(msg.path))
+			return -ENAMETOOLONG;
+		memcpy(msg.path, h->file[i].path, strlen(h->file[i].path) + 1);
+		err = send_wait(ipc, &msg, h->file[i].fd);
+	}
+	msg.path[0] = '\0';
+	msg.type = IPC_LISTENER;
+	for (size_t i = 0; !err && i < h->listeners.n; i++) {
+		msg.listener = h->listeners.socket[i].info;
+		err = send_wait(ipc, &msg, h->listeners.socket[i].fd);
+	}
+	msg.type = IPC_METRICS;
+	if (!err && h->metrics_fd >= 0)
+		err = send_wait(ipc, &msg, h->metrics_fd);
+	msg.type = IPC_COMMIT;
+	return err ? err : send_wait(ipc, &msg, -1);
+}
