@@ -23,7 +23,8 @@
 #define HEAD_MAX  8192
 #define CONNS_MAX 32
 #define LIFE_MS   5000
-#define RETRY_MS  1000 /* without descriptors: until the next connection is tried */
+#define RETRY_MS  1000  /* without descriptors or memory: until the next connection is tried */
+#define RESERVE   16384 /* bytes, several times what evhttp takes for a connection */
 
 struct conn {
 	struct bufferevent *bev;
@@ -41,6 +42,7 @@ struct http {
 	struct wheel_timer timer;
 	uint64_t retry_ms; /* nothing is accepted before */
 	bool accepting;
+	void *reserve; /* freed for evhttp to allocate from; there while `accepting` */
 	unsigned n;
 	struct conn conns[CONNS_MAX];
 };
@@ -148,21 +150,25 @@ static void requested(struct evhttp_request *req, void *arg)
 
 /* ---- connections ---- */
 
-/* The watermark bounds what a peer may send ahead while it takes no answer. */
+/* While it takes over a connection evhttp does not survive that memory fails, and it cannot be told
+ * to refuse. So there is a reserve that goes back to the allocator just before, and no second
+ * connection is accepted before the end of the turn has it again. The watermark bounds what a peer may
+ * send ahead while it takes no answer.
+ */
 static struct bufferevent *conn_new(struct event_base *base, void *arg)
 {
 	struct bufferevent *bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
 	struct http *http = arg;
 
-	if (!bev || http->n == CONNS_MAX)
-		return bev;
+	(void)evconnlistener_disable(http->listener);
+	http->accepting = false;
+	free(http->reserve);
+	http->reserve = NULL;
+	if (!bev)
+		return NULL;
 	bufferevent_setwatermark(bev, EV_READ, 0, (size_t)2 * HEAD_MAX);
 	bufferevent_incref(bev);
 	http->conns[http->n++] = (struct conn){bev, loop_clock_us() / 1000 + LIFE_MS};
-	if (http->n == CONNS_MAX) {
-		http->accepting = false;
-		(void)evconnlistener_disable(http->listener);
-	}
 	return bev;
 }
 
@@ -194,12 +200,22 @@ static void accept_fails(struct evconnlistener *listener, void *arg)
 	accept_failed = true;
 }
 
+static bool accept_now(struct http *http)
+{
+	if (!http->reserve)
+		http->reserve = malloc(RESERVE);
+	return http->reserve && evconnlistener_enable(http->listener) == 0;
+}
+
 static void accept_again(struct http *http)
 {
-	http->accepting = http->n < CONNS_MAX && loop_now_ms(http->loop) >= http->retry_ms &&
-			  evconnlistener_enable(http->listener) == 0;
-	if (!http->accepting && http->n < CONNS_MAX && http->retry_ms <= loop_now_ms(http->loop))
-		http->retry_ms = loop_now_ms(http->loop) + RETRY_MS;
+	uint64_t now = loop_now_ms(http->loop);
+
+	if (http->n == CONNS_MAX || now < http->retry_ms)
+		return;
+	http->accepting = accept_now(http);
+	if (!http->accepting)
+		http->retry_ms = now + RETRY_MS;
 }
 
 static void set_timer(struct http *http)
@@ -265,7 +281,7 @@ static bool listen_on(struct http *http)
 		evconnlistener_free(http->listener);
 		return false;
 	}
-	return evconnlistener_enable(http->listener) == 0; /* binding does not say if that failed */
+	return accept_now(http); /* binding does not say whether it could enable the listener */
 }
 
 static bool set_up(struct http *http)
@@ -293,6 +309,7 @@ struct http *http_new(struct loop *loop, int listening_fd, http_fn *fn, void *ar
 	if (!set_up(http)) {
 		if (http->evhttp)
 			evhttp_free(http->evhttp);
+		free(http->reserve);
 		free(http);
 		return NULL;
 	}
@@ -313,5 +330,6 @@ void http_free(struct http *http)
 	for (unsigned i = 0; i < http->n; i++)
 		conn_done(&http->conns[i]);
 	close(http->fd);
+	free(http->reserve);
 	free(http);
 }

@@ -299,7 +299,7 @@ static void more_than_fit_wait(void **state)
 	web_open(&web);
 	for (unsigned i = 0; i < CLIENTS; i++)
 		fds[i] = call(&web);
-	turns(&web, 10);
+	turns(&web, CLIENTS + 5);
 	assert_int_equal(connections(&web, CLIENTS), CONNS_MAX);
 	for (unsigned i = CONNS_MAX; i < CLIENTS; i++)
 		say(fds[i], "GET /metrics HTTP/1.1\r\n\r\n");

@@ -353,7 +353,7 @@ int loop_run(struct loop *loop)
 
 int loop_turn(struct loop *loop, uint32_t wait_ms)
 {
-	const struct timeval wait = {.tv_sec = wait_ms / 1000, .tv_usec = wait_ms % 1000 * 1000};
+	const struct timeval wait = {.tv_sec = wait_ms / 1000, .tv_usec = wait_ms % 1000 * 1000L};
 	int err;
 
 	if (!wait_ms)
