@@ -11,6 +11,7 @@
 #include "transport/listener.h"
 
 #define FILES_MAX     1024
+#define LOCALS_MAX    256
 #define LISTENERS_MAX (TP_LISTENERS_MAX * TP_WORKERS_MAX)
 
 void received_init(struct received *got)
@@ -34,6 +35,7 @@ void received_done(struct received *got)
 	}
 	free(got->file);
 	free(got->listener);
+	free(got->local);
 	received_init(got);
 }
 
@@ -64,6 +66,18 @@ static int add_listener(struct received *got, const struct ipc_listener *info, i
 	return 0;
 }
 
+static int add_local(struct received *got, const struct addr *addr)
+{
+	if (got->locals == LOCALS_MAX)
+		return MG_ELIMIT;
+	struct addr *more = realloc(got->local, (got->locals + 1) * sizeof(*more));
+	if (!more)
+		return MG_ENOMEM;
+	got->local = more;
+	got->local[got->locals++] = *addr;
+	return 0;
+}
+
 static int begin(struct received *got, const struct ipc_msg *msg, int fd)
 {
 	if (msg->workers == 0 || msg->workers > TP_WORKERS_MAX)
@@ -88,6 +102,8 @@ static int add(struct received *got, const struct ipc_msg *msg, int fd)
 		return add_file(got, msg->path, fd);
 	case IPC_LISTENER:
 		return add_listener(got, &msg->listener, fd);
+	case IPC_LOCAL:
+		return add_local(got, &msg->addr);
 	case IPC_METRICS:
 		if (got->metrics_fd >= 0)
 			return MG_EPARSE;

@@ -28,12 +28,14 @@ struct received {
 	size_t files;
 	struct received_listener *listener;
 	size_t listeners;
+	struct addr *local;
+	size_t locals;
 	bool begun, complete;
 };
 
 /* Make it empty: descriptors -1. */
 void received_init(struct received *got);
-/* Take one message (IPC_BEGIN, FILE, LISTENER, METRICS, COMMIT) with its descriptor, which becomes the result's or is closed.
+/* Take one message (IPC_BEGIN, FILE, LISTENER, LOCAL, METRICS, COMMIT) with its descriptor, which becomes the result's or is closed.
  * Returns 0, MG_EPARSE for one out of order, MG_ELIMIT, MG_ENOMEM. */
 MG_MUST_CHECK int received_add(struct received *got, const struct ipc_msg *msg, int descriptor);
 /* Close and free what is still in it. */

@@ -16,7 +16,7 @@ static const struct {
 	uint8_t way, carries;
 } types[IPC_TYPES] = {
 	[IPC_BEGIN] = {DOWN, ONE},     [IPC_FILE] = {DOWN, ONE},       [IPC_LISTENER] = {DOWN, ONE},
-	[IPC_CONTROL] = {DOWN, ONE},   [IPC_METRICS] = {DOWN, ONE},    [IPC_COMMIT] = {DOWN, NOTHING},
+	[IPC_CONTROL] = {DOWN, ONE},   [IPC_METRICS] = {DOWN, ONE},    [IPC_COMMIT] = {DOWN, NOTHING},  [IPC_LOCAL] = {DOWN, NOTHING},
 	[IPC_KEYS] = {DOWN, ONE},      [IPC_RING] = {DOWN, ONE},       [IPC_QUARANTINE] = {DOWN, NOTHING},
 	[IPC_FAULTS] = {DOWN, ONE},    [IPC_STOP] = {DOWN, NOTHING},   [IPC_READY] = {UP, NOTHING},
 	[IPC_REFUSED] = {UP, ONE},     [IPC_HEARTBEAT] = {UP, NOTHING}, [IPC_RELOAD] = {UP, NOTHING},

@@ -19,6 +19,7 @@ enum ipc_type {
 	IPC_FILE,     /* a file it names: `path`; descriptor */
 	IPC_LISTENER, /* a socket: `listener`; descriptor */
 	IPC_CONTROL,  /* the listening Unix socket of margravectl; descriptor; once, before the first IPC_COMMIT */
+	IPC_LOCAL,    /* an address of this machine: `addr`; per generation */
 	IPC_METRICS,  /* the listening socket of metrics; descriptor; per generation, absent when off */
 	IPC_COMMIT,   /* the generation is complete */
 	IPC_KEYS,     /* descriptor: sealed memfd of struct keys; before the first IPC_BEGIN */

@@ -233,6 +233,24 @@ int listen_open(struct listen_set *out, const struct settings *settings, unsigne
 	return 0;
 }
 
+#define LOCALS_MAX 256
+
+size_t listen_locals(struct addr **out)
+{
+	struct ifaddrs *all;
+	size_t n = 0;
+
+	*out = calloc(LOCALS_MAX, sizeof(**out));
+	if (!*out || getifaddrs(&all) < 0)
+		return 0;
+	for (const struct ifaddrs *i = all; i && n < LOCALS_MAX; i = i->ifa_next) {
+		if (i->ifa_addr && addr_from_sockaddr(i->ifa_addr, sizeof(struct sockaddr_in6), &(*out)[n]) == 0)
+			n++;
+	}
+	freeifaddrs(all);
+	return n;
+}
+
 void listen_close(struct listen_set *set)
 {
 	for (size_t i = 0; i < set->n; i++)

@@ -42,6 +42,7 @@ struct running {
 	struct tp_listener *listeners;
 	const struct tp_listener **listener_list;
 	struct tp_zone *tp_zones;
+	struct addr *locals;
 	struct mg_zone *zones;
 	unsigned n_zones;
 	struct tls_context **tls;              /* beside settings.tls */

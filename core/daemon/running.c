@@ -172,6 +172,11 @@ static int make_listeners(struct running *r, struct received *got, struct conf_f
 	if (!r->listeners || !r->listener_list)
 		return MG_ENOMEM;
 	r->tp.listeners = r->listener_list;
+	r->locals = got->local; /* moves */
+	r->tp.locals = got->local;
+	r->tp.n_locals = (unsigned)got->locals;
+	got->local = NULL;
+	got->locals = 0;
 	for (size_t i = 0; i < got->listeners; i++) {
 		struct received_listener *g = &got->listener[i];
 		struct tp_listener *l = listener_of(r, &g->info);
@@ -297,6 +302,7 @@ static void free_running(struct generation *g)
 	free(r->listener_list);
 	free(r->zones);
 	free(r->tp_zones);
+	free(r->locals);
 	settings_free(r->loaded);
 	free(r);
 }

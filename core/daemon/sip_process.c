@@ -230,7 +230,9 @@ static int first(struct process *p)
 	conf_faults_done(&faults);
 	if (err)
 		return err;
-	struct sandbox sandbox = {.user = n->running->loaded->settings.user, .state = n->running->loaded->settings.state};
+	char folder[128];
+	struct sandbox sandbox = {.user = n->running->loaded->settings.user, .state = folder};
+	snprintf(folder, sizeof(folder), "%s/sip", n->running->loaded->settings.state);
 	err = make_shared(n);
 	if (!err)
 		err = sandbox_enter(&sandbox);
@@ -324,6 +326,7 @@ static int handle(struct process *p, const struct ipc_msg *msg, int fd)
 	case IPC_BEGIN:
 	case IPC_FILE:
 	case IPC_LISTENER:
+	case IPC_LOCAL:
 	case IPC_METRICS:
 	case IPC_COMMIT:
 		err = received_add(&p->got, msg, fd);

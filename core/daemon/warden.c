@@ -4,6 +4,7 @@
  */
 #include "daemon/warden.h"
 
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -278,17 +279,36 @@ static int open_ring(struct warden *w)
 	return 0;
 }
 
+/* What the SIP process may write lies in a folder of its own, out of which it can't see the keys. */
+static int open_child_folder(const struct settings *s)
+{
+	const struct passwd *pw = geteuid() == 0 ? getpwnam(s->user) : NULL;
+	char path[128], why[256];
+
+	snprintf(path, sizeof(path), "%s/sip", s->state);
+	why[0] = '\0';
+	if (geteuid() == 0 && !pw)
+		snprintf(why, sizeof(why), "user \"%s\" does not exist (setting user)", s->user);
+	else if ((mkdir(path, 0700) < 0 && errno != EEXIST) || (pw && chown(path, pw->pw_uid, pw->pw_gid) < 0))
+		snprintf(why, sizeof(why), "%s: %s", path, strerror(errno));
+	if (why[0])
+		warden_say(LOG_ERROR, "state_folder", "fault", why);
+	return why[0] ? MG_EINVAL : 0;
+}
+
 /* The state folder, its keys, the control socket. */
 static int open_state(struct warden *w)
 {
 	const struct settings *s = &w->running->loaded->settings;
 	char why[640];
 
-	if (mkdir(s->state, 0700) < 0 && errno != EEXIST) {
+	if (mkdir(s->state, 0711) < 0 && errno != EEXIST) {
 		snprintf(why, sizeof(why), "%s: %s", s->state, strerror(errno));
 		warden_say(LOG_ERROR, "state_folder", "fault", why);
 		return -errno;
 	}
+	if (open_child_folder(s) < 0)
+		return MG_EINVAL;
 	w->keys = keys_open(s->state, why, sizeof(why));
 	if (why[0])
 		warden_say(w->keys ? LOG_WARNING : LOG_ERROR, "keys", "fault", why);

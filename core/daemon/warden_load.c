@@ -85,6 +85,7 @@ static int open_all(struct holding *h, const char *path, const struct holding *o
 	if (!err)
 		err = listen_open(&h->listeners, &h->loaded->settings, settings_workers(&h->loaded->settings),
 				  old ? &old->listeners : NULL, faults);
+	h->locals = listen_locals(&h->local);
 	return err ? err : open_metrics(h, old, faults);
 }
 
@@ -114,6 +115,7 @@ void holding_free(struct holding *h)
 		free(h->file[i].path);
 	}
 	free(h->file);
+	free(h->local);
 	listen_close(&h->listeners);
 	if (h->text_fd >= 0)
 		close(h->text_fd);
@@ -151,6 +153,11 @@ int holding_send(const struct holding *h, int ipc)
 	for (size_t i = 0; !err && i < h->listeners.n; i++) {
 		msg.listener = h->listeners.socket[i].info;
 		err = send_wait(ipc, &msg, h->listeners.socket[i].fd);
+	}
+	msg.type = IPC_LOCAL;
+	for (size_t i = 0; !err && i < h->locals; i++) {
+		msg.addr = h->local[i];
+		err = send_wait(ipc, &msg, -1);
 	}
 	msg.type = IPC_METRICS;
 	if (!err && h->metrics_fd >= 0)

@@ -28,6 +28,8 @@ struct holding {
 	uint64_t generation;
 	struct loaded *loaded;
 	struct listen_set listeners;
+	struct addr *local;
+	size_t locals;
 	struct warden_file *file;
 	size_t files;
 	int text_fd, metrics_fd;

@@ -46,6 +46,8 @@ struct tp_zone {
 struct tp_config {
 	const struct tp_listener *const *listeners;
 	unsigned n_listeners;
+	const struct addr *locals; /* addresses of this machine, for wildcard listeners: this process can't ask for them */
+	unsigned n_locals;
 	const struct tp_zone *zones;
 	unsigned n_zones;
 	uint32_t conns_max;        /* connections per worker */
