@@ -30,7 +30,8 @@ struct dns_channel {
 		timer; /* set while anything is under way, to the earliest timeout or before */
 	uint64_t due_ms;
 	uint32_t timeout_ms;
-	bool edns; /* servers understand it, as far as we know */
+	bool servers; /* there are any */
+	bool edns;    /* they understand it, as far as we know */
 	struct socket_watch socket[SOCKETS];
 };
 
@@ -150,6 +151,10 @@ static void on_answer(void *arg, int status, int timeouts, unsigned char *packet
 int dns_channel_ask(struct dns_channel *channel, struct dns_ask *ask)
 {
 	ask->channel = channel;
+	if (!channel->servers) { /* c-ares 1.18 would leak the question */
+		ask->answered(ask, -ETIMEDOUT, SV(""));
+		return 0;
+	}
 	int err = send_question(channel, ask);
 	if (!err)
 		set_timer(channel, loop_now_ms(channel->loop) + channel->timeout_ms);
@@ -218,6 +223,7 @@ struct dns_channel *dns_channel_new(struct loop *loop, const struct dns_conf *co
 				   .settled = settled,
 				   .arg = arg,
 				   .timeout_ms = conf->timeout_ms,
+				   .servers = conf->n_nameservers > 0,
 				   .edns = true};
 	for (unsigned i = 0; i < SOCKETS; i++)
 		ch->socket[i].channel = ch;
