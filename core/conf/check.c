@@ -65,6 +65,8 @@ static struct target find(const struct conf_check *check, const char *name)
 		if (n)
 			to_member(&t, sv_of(name, n));
 		name += n;
+		if (t.setting)
+			t.blame = t.setting;
 		if (*name == '[') {
 			size_t digits = strcspn(++name, "]");
 
