@@ -125,6 +125,13 @@ void txn_ack_passes(struct txn_table *table, struct sip_msg *ack)
 		kept_free(table, container_of(node, struct txn_kept, node));
 }
 
+void kept_late(struct txn_client *client, struct tp_rx *rx)
+{
+	struct txn_table *table = client->txn.table;
+
+	table->env.on->late_2xx(table->env.arg, client, client->server, rx);
+}
+
 void kept_again(struct txn_client *client, struct tp_rx *rx)
 {
 	struct txn_table *table = client->txn.table;
@@ -144,6 +151,6 @@ void kept_again(struct txn_client *client, struct tp_rx *rx)
 	} else if (!mark && client->ops) {
 		client->ops->response(client, rx);
 	} else {
-		table->env.on->late_2xx(table->env.arg, client, client->server, rx);
+		kept_late(client, rx);
 	}
 }

@@ -78,6 +78,9 @@ static void tell(struct txn_client *client, uint32_t act, enum txn_event event, 
 
 	if (act & DO_UP && ops)
 		ops->response(client, in->rx);
+	else if (act & DO_UP && event == RX_2XX && client->txn.machine == TXN_ICT)
+		kept_late(client,
+			  in->rx); /* it crossed a CANCEL: every 2xx goes back (§16.7 step 5) */
 	if (act & DO_2XX)
 		kept_again(client, in->rx);
 	if (act & DO_FAIL) {

@@ -331,7 +331,7 @@ static inline const char * or (const char *s, const char *other)
 static inline size_t say_write(const struct say *s, char *buf, size_t cap)
 {
 	const char *method = or (s->method, "INVITE"), *branch = or (s->branch, "z9hG4bKpeer1");
-	char start[600];
+	char start[2100];
 	const char *to_tag = or (s->to_tag, s->status > 100 ? "b" : "");
 	const char *from_tag = or (s->from_tag, "a");
 
@@ -377,18 +377,24 @@ static inline bool arrived_parse(struct arrived *a, size_t n, const struct say *
 	return true;
 }
 
+static inline void arrive_at(struct arrived *a, const struct say *s)
+{
+	size_t n = say_write(s, a->bytes, sizeof(a->bytes));
+
+	if (!n || !arrived_parse(a, n, s)) {
+		fprintf(stderr, "not a message: %s\n", a->bytes);
+		abort();
+	}
+}
+
 /* One of a few places for what arrives, used in turn. */
 static inline struct arrived *arrive(const struct say *s)
 {
 	static struct arrived place[4];
 	static unsigned next;
 	struct arrived *a = &place[next++ % 4];
-	size_t n = say_write(s, a->bytes, sizeof(a->bytes));
 
-	if (!n || !arrived_parse(a, n, s)) {
-		fprintf(stderr, "not a message: %.*s\n", (int)n, a->bytes);
-		abort();
-	}
+	arrive_at(a, s);
 	return a;
 }
 
@@ -403,11 +409,13 @@ static inline enum txn_found request(const struct say *s, struct txn_server **se
 /* Let a request arrive and begin its transaction. */
 static inline struct txn_server *serve_new(const struct say *s, struct arrived *a)
 {
-	size_t n = say_write(s, a->bytes, sizeof(a->bytes));
 	struct txn_server *server;
 
-	if (!n || !arrived_parse(a, n, s) || txn_request(world.table, &a->rx, &server) != TXN_NEW)
+	arrive_at(a, s);
+	if (txn_request(world.table, &a->rx, &server) != TXN_NEW) {
+		fprintf(stderr, "not new: %s\n", a->bytes);
 		abort();
+	}
 	return txn_server_new(world.table, &a->kept);
 }
 

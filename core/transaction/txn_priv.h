@@ -373,6 +373,8 @@ MG_MUST_CHECK int client_own_invite(struct txn_client *client, struct sip_view *
 /* Build the ACK of a final response unless there is one, and send it. */
 void client_ack(struct txn_client *client, struct tp_rx *rx);
 void client_send_cancel(struct txn_client *client, struct sv reason);
+/* A 2xx that nobody listens for. */
+void kept_late(struct txn_client *client, struct tp_rx *rx);
 /* A 2xx behind the first. */
 void kept_again(struct txn_client *client, struct tp_rx *rx);
 /* Forget all 2xx of a client. */
