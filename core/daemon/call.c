@@ -52,7 +52,6 @@ void call_free(struct call *call)
 	list_remove(&call->link);
 	w->n_calls--;
 	stats_add(w->node->flow_stats, w->index, FLOW_CALLS, -(uint64_t)1);
-	worker_leaving(w, call->running);
 	generation_unref(&call->running->generation, w->index);
 	if (w->spares >= CALL_SPARES) {
 		free(call);

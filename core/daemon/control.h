@@ -12,6 +12,8 @@ struct control;
 
 /* Begin to serve on a listening Unix socket, which becomes its own. Returns NULL without memory or thread. */
 MG_MUST_CHECK struct control *control_start(struct node *node, int socket_fd);
+/* Look at another configuration from now on. Any thread. */
+void control_enter(struct control *control, struct running *running);
 /* Serve metrics on another listening socket from now on (-1: none), closing the one before. Any thread. */
 void control_metrics(struct control *control, int metrics_fd);
 /* A reload that was asked for by the socket ended: `text` is what was wrong, empty when it went well. Any thread; the text is copied. */

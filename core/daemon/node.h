@@ -29,6 +29,11 @@
 #define QUARANTINE_MAX 16
 #define SLOW_MS 100 /* a callback that takes longer is told */
 
+/* Numbers of the threads that go through the generations: the workers, then these. */
+#define THREAD_MAIN(node)    ((node)->workers)
+#define THREAD_CONTROL(node) ((node)->workers + 1)
+#define THREADS(node)        ((node)->workers + 2)
+
 struct node;
 struct call;
 struct control;
@@ -143,8 +148,6 @@ void worker_stop(struct worker *worker, bool now);
 void worker_join(struct worker *worker);
 /* Put a letter into a worker's mailbox from any thread. Returns 0 or MG_ELIMIT. */
 MG_MUST_CHECK int worker_post(struct node *node, unsigned to, void *letter);
-/* Worker `w` leaves a configuration for good if this was its last use of it; to be called before each generation_unref. */
-void worker_leaving(struct worker *w, struct running *running);
 
 /* ---- flow.c ---- */
 

@@ -307,6 +307,15 @@ static void free_running(struct generation *g)
 	free(r);
 }
 
+/* A worker has ended what it began with this configuration. */
+static void left(struct generation *g, unsigned me)
+{
+	struct running *r = container_of(g, struct running, generation);
+
+	if (me < r->node->workers)
+		chain_worker_leave(&r->node->worker[me].mg, r->chain);
+}
+
 static int find_file(void *arg, const char *path)
 {
 	const struct received *got = arg;
@@ -328,7 +337,8 @@ struct running *running_new(struct node *node, struct received *got, struct runn
 		free(r);
 		return NULL;
 	}
-	generation_init(&r->generation, got->generation, node->workers, free_running);
+	generation_init(&r->generation, got->generation, THREADS(node), free_running);
+	r->generation.left = left;
 	r->node = node;
 	r->loaded = settings_load(text, &env, before ? SETTINGS_KNOW_MODULES : SETTINGS_OPEN_MODULES, faults);
 	if (!r->loaded || make_all_tls(r, &node->keys, faults) < 0 || make_zones(r) < 0 || make_listeners(r, got, faults) < 0 ||

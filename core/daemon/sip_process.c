@@ -164,8 +164,13 @@ static void entered(struct process *p)
 {
 	struct node *n = &p->node;
 
+	struct running *before = n->running == p->next ? NULL : n->running;
+
 	n->running = p->next;
 	p->next = NULL;
+	generation_enter(&n->running->generation, before ? &before->generation : NULL, THREAD_MAIN(n));
+	if (before)
+		control_enter(n->control, n->running);
 	atomic_store(&n->generation, n->running->generation.number);
 	log_set_level((enum log_level)n->running->loaded->settings.log.level);
 	say(LOG_INFO, "running", n->running->generation.number, conf_text_hash(n->running->loaded->text), 0);
@@ -423,6 +428,8 @@ static void finish(struct process *p)
 		worker_join(&n->worker[i]);
 	}
 	control_stop(n->control);
+	if (n->running && atomic_load(&n->generation))
+		generation_enter(NULL, &n->running->generation, THREAD_MAIN(n));
 	received_done(&p->got);
 	if (n->mailbox)
 		mailbox_free(n->mailbox, flow_letter_drop);

@@ -31,12 +31,6 @@ int worker_post(struct node *node, unsigned to, void *letter)
 
 /* ---- configurations ---- */
 
-void worker_leaving(struct worker *w, struct running *running)
-{
-	if (running->generation.use[w->index].uses == 1)
-		chain_worker_leave(&w->mg, running->chain);
-}
-
 /* Each worker takes its share of limits that are the process's. */
 static struct txn_conf share(const struct txn_conf *conf, unsigned workers)
 {
@@ -58,10 +52,8 @@ static int enter(struct worker *w, struct running *next)
 		err = tp_apply(w->tp, &next->tp);
 	if (err)
 		return err;
-	if (before)
-		worker_leaving(w, before);
-	generation_enter(&next->generation, before ? &before->generation : NULL, w->index);
 	w->running = next;
+	generation_enter(&next->generation, before ? &before->generation : NULL, w->index);
 	txn_configure(w->txn, &txn);
 	route_configure(w->route, &next->route);
 	loop_set_gather(w->loop, next->gather_us);
@@ -222,10 +214,8 @@ static void unmake(struct worker *w)
 	route_free(w->route);
 	dns_free(w->dns);
 	tp_free(w->tp);
-	if (w->running) {
-		worker_leaving(w, w->running);
-		generation_unref(&w->running->generation, w->index);
-	}
+	if (w->running)
+		generation_enter(NULL, &w->running->generation, w->index);
 	if (w->mg.waits)
 		chain_worker_done(&w->mg);
 	loop_waker_free(w->waker);
