@@ -35,37 +35,6 @@ struct told {
 	int64_t stamp_us; /* wall clock, 0: none */
 };
 
-struct udp_in *udp_in_new(void)
-{
-	struct udp_in *in = calloc(1, sizeof(*in));
-
-	if (!in)
-		return NULL;
-	in->over = malloc(BATCH * sizeof(*in->over)); /* touched when long ones come */
-	if (!in->over) {
-		free(in);
-		return NULL;
-	}
-	for (unsigned i = 0; i < BATCH; i++) {
-		in->piece[i][1] = (struct iovec){in->over[i], OVER};
-		in->header[i].msg_hdr = (struct msghdr){.msg_name = &in->name[i],
-							.msg_iov = in->piece[i],
-							.msg_iovlen = 2,
-							.msg_control = in->control[i]};
-	}
-	return in;
-}
-
-void udp_in_free(struct udp_in *in)
-{
-	if (!in)
-		return;
-	for (unsigned i = 0; i < BATCH; i++)
-		tp_buf_unref(in->buf[i]);
-	free(in->over);
-	free(in);
-}
-
 /* ---- the clock ---- */
 
 /* When a datagram came, in the loop's clock. A stamp is of the wall clock; where that was set between two batches, stamps of
@@ -87,6 +56,40 @@ static bool wall_clock(struct udp_in *in, uint64_t now_us)
 	int64_t moved = lead - in->wall_us;
 	in->wall_us = lead;
 	return moved < STEP_US && moved > -STEP_US;
+}
+
+/* ---- making one ---- */
+
+struct udp_in *udp_in_new(void)
+{
+	struct udp_in *in = calloc(1, sizeof(*in));
+
+	if (!in)
+		return NULL;
+	in->over = malloc(BATCH * sizeof(*in->over)); /* touched when long ones come */
+	if (!in->over) {
+		free(in);
+		return NULL;
+	}
+	(void)wall_clock(in, loop_clock_us());
+	for (unsigned i = 0; i < BATCH; i++) {
+		in->piece[i][1] = (struct iovec){in->over[i], OVER};
+		in->header[i].msg_hdr = (struct msghdr){.msg_name = &in->name[i],
+							.msg_iov = in->piece[i],
+							.msg_iovlen = 2,
+							.msg_control = in->control[i]};
+	}
+	return in;
+}
+
+void udp_in_free(struct udp_in *in)
+{
+	if (!in)
+		return;
+	for (unsigned i = 0; i < BATCH; i++)
+		tp_buf_unref(in->buf[i]);
+	free(in->over);
+	free(in);
 }
 
 /* ---- what the kernel says beside the bytes ---- */
