@@ -316,6 +316,17 @@ static void left(struct generation *g, unsigned me)
 		chain_worker_leave(&r->node->worker[me].mg, r->chain);
 }
 
+/* Aligned as struct generation is. */
+static struct running *running_alloc(void)
+{
+	size_t size = (sizeof(struct running) + 63) / 64 * 64;
+	struct running *r = aligned_alloc(64, size);
+
+	if (r)
+		memset(r, 0, size);
+	return r;
+}
+
 static int find_file(void *arg, const char *path)
 {
 	const struct received *got = arg;
@@ -331,7 +342,7 @@ struct running *running_new(struct node *node, struct received *got, struct runn
 {
 	struct conf_text *text;
 	struct conf_env env = {.open = find_file, .arg = got};
-	struct running *r = calloc(1, sizeof(*r));
+	struct running *r = running_alloc();
 
 	if (!r || conf_text_unseal(&text, got->text_fd, faults) < 0) {
 		free(r);
@@ -356,7 +367,7 @@ struct running *running_new(struct node *node, struct received *got, struct runn
 
 int running_check(struct loaded *loaded, struct conf_faults *faults)
 {
-	struct running *r = calloc(1, sizeof(*r));
+	struct running *r = running_alloc();
 	int err = MG_ENOMEM;
 
 	if (r) {
