@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * acl: who may send to a zone, and whose word counts there, by lists of prefixes. Denied sources meet silence before anything is parsed, or a
+ * 403. Provides the role "sources". How an address is found in a list is prefix_set.c.
+ */
+#include <stdlib.h>
+
+#include "chain/mg_module.h"
+#include "prefix_set.h"
+
+#define ZONES_MAX    256
+#define RULES_MAX    1024
+#define PREFIXES_MAX 65536 /* of a rule */
+
+/* ---- options ---- */
+
+enum action { ALLOW, DENY };
+enum refusal { SILENCE, FORBIDDEN };
+
+struct acl_rule {
+	struct conf_list prefixes; /* struct prefix */
+	int action;
+	bool known;
+};
+
+struct acl_zone_conf {
+	const char *zone;
+	struct conf_list rules; /* struct acl_rule */
+	int otherwise, refuse;
+};
+
+struct acl_conf {
+	struct conf_list zones; /* struct acl_zone_conf */
+};
+
+/* An address that no real source has (RFC 5737, RFC 3849), and how narrow a prefix must be to name its own block on purpose. */
+static const struct {
+	const char *addr;
+	unsigned bits;
+} canaries[] = {{"192.0.2.1", 24}, {"198.51.100.1", 24}, {"203.0.113.1", 24}, {"2001:db8::1", 32}};
+
+/* Trusting this many is trusting anybody (threat A-8): it holds a canary, or more than a 256th of all addresses. */
+static bool is_too_wide(const struct prefix *p)
+{
+	for (size_t i = 0; i < sizeof(canaries) / sizeof(canaries[0]); i++) {
+		struct addr a;
+		if (addr_parse(sv_str(canaries[i].addr), ADDR_IP, &a) == 0 && prefix_has(p, &a) &&
+		    p->bits < canaries[i].bits)
+			return true;
+	}
+	return p->bits < (p->net.family == ADDR_V4 ? 8 : 12);
+}
+
+static void check_rule(struct conf_check *check, const void *value)
+{
+	const struct acl_rule *rule = value;
+	const struct prefix *p = rule->prefixes.items;
+
+	if (rule->known && rule->action == DENY)
+		conf_fault(check, "known", "false for what is denied");
+	for (size_t i = 0; rule->known && i < rule->prefixes.n; i++)
+		if (is_too_wide(&p[i])) {
+			conf_risk(check, "prefixes", "acl-any",
+				  "sources that nobody can vouch for count as known: their "
+				  "requests are not limited, and may be relayed");
+			break;
+		}
+}
+
+static void check_conf(struct conf_check *check, const void *value)
+{
+	const struct acl_conf *conf = value;
+	const struct acl_zone_conf *z = conf->zones.items;
+
+	for (size_t i = 0; i < conf->zones.n; i++)
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(z[i].zone, z[j].zone) == 0)
+				conf_fault(check, "zones", "each zone once");
+}
+
+static const char *const actions[] = {"allow", "deny", NULL};
+static const char *const refusals[] = {"silence", "403", NULL};
+
+static const struct conf_option rule_options[] = {
+	{.name = "prefixes",
+	 .type = CONF_PREFIX,
+	 .flags = CONF_LIST | CONF_REQUIRED,
+	 .offset = offsetof(struct acl_rule, prefixes),
+	 .max_items = PREFIXES_MAX,
+	 .example = "( \"10.0.0.0/8\", \"2001:db8:1::/48\" )",
+	 .help = "addresses that the rule is about"},
+	{.name = "action",
+	 .type = CONF_ENUM,
+	 .offset = offsetof(struct acl_rule, action),
+	 .choices = actions,
+	 .def = "allow",
+	 .help = "what happens to messages from there"},
+	{.name = "known",
+	 .type = CONF_BOOL,
+	 .offset = offsetof(struct acl_rule, known),
+	 .def = "false",
+	 .help = "trust these sources: no limits for unknown ones, and their requests may be "
+		 "relayed"},
+};
+static const struct conf_table rule_table = {.name = "rule",
+					     .help = "prefixes and what they may",
+					     .size = sizeof(struct acl_rule),
+					     CONF_OPTIONS(rule_options),
+					     .check = check_rule};
+
+static const struct conf_option zone_options[] = {
+	{.name = "zone",
+	 .type = CONF_STRING,
+	 .flags = CONF_REQUIRED,
+	 .offset = offsetof(struct acl_zone_conf, zone),
+	 .example = "\"internet\"",
+	 .help = "name of a zone"},
+	{.name = "rules",
+	 .type = CONF_GROUP,
+	 .flags = CONF_LIST,
+	 .offset = offsetof(struct acl_zone_conf, rules),
+	 .max_items = RULES_MAX,
+	 .group = &rule_table,
+	 .help = "the first that holds the source counts"},
+	{.name = "otherwise",
+	 .type = CONF_ENUM,
+	 .offset = offsetof(struct acl_zone_conf, otherwise),
+	 .choices = actions,
+	 .def = "allow",
+	 .help = "what happens to messages from elsewhere"},
+	{.name = "refuse",
+	 .type = CONF_ENUM,
+	 .offset = offsetof(struct acl_zone_conf, refuse),
+	 .choices = refusals,
+	 .def = "silence",
+	 .help = "how the denied are refused: silence drops before parsing, 403 answers requests "
+		 "and lets responses pass"},
+};
+static const struct conf_table zone_table = {.name = "zone",
+					     .help = "the list of a zone",
+					     .size = sizeof(struct acl_zone_conf),
+					     CONF_OPTIONS(zone_options)};
+
+static const struct conf_option options[] = {
+	{.name = "zones",
+	 .type = CONF_GROUP,
+	 .flags = CONF_LIST,
+	 .offset = offsetof(struct acl_conf, zones),
+	 .max_items = ZONES_MAX,
+	 .group = &zone_table,
+	 .help = "zones with a list; others take everybody and know nobody"},
+};
+static const struct conf_table table = {.name = "acl",
+					.help = "who may send to a zone, by prefixes",
+					.size = sizeof(struct acl_conf),
+					CONF_OPTIONS(options),
+					.check = check_conf};
+
+enum counter { DENIED, FORBADE, COUNTERS };
+
+static const struct stats_desc counters[COUNTERS] = {
+	[DENIED] = {"acl_denied_total", "datagrams and connections dropped: their source is denied",
+		    STATS_COUNTER},
+	[FORBADE] = {"acl_forbidden_total", "requests answered 403: their source is denied",
+		     STATS_COUNTER},
+};
+
+/* ---- a configuration ---- */
+
+enum { IS_DENIED = 1, IS_KNOWN = 2 };
+
+struct acl_zone {
+	struct prefix_set set;
+	uint8_t *what; /* of each prefix, as counted by the set: IS_DENIED, IS_KNOWN */
+	uint8_t otherwise;
+	bool silent;
+};
+
+struct acl {
+	struct acl_zone *zone[ZONES_MAX]; /* by index; NULL: no list */
+};
+
+struct local {
+	struct mg_sec said[COUNTERS];
+};
+
+static void zone_free(struct acl_zone *z)
+{
+	if (!z)
+		return;
+	prefix_set_done(&z->set);
+	free(z->what);
+	free(z);
+}
+
+static void unload(struct mg_self *self)
+{
+	struct acl *acl = self->state;
+
+	for (unsigned i = 0; i < ZONES_MAX; i++)
+		zone_free(acl->zone[i]);
+	free(acl);
+}
+
+static uint32_t count_prefixes(const struct acl_zone_conf *conf)
+{
+	const struct acl_rule *rule = conf->rules.items;
+	size_t n = 0;
+
+	for (size_t i = 0; i < conf->rules.n; i++)
+		n += rule[i].prefixes.n;
+	return (uint32_t)n; /* at most RULES_MAX * PREFIXES_MAX */
+}
+
+/* All prefixes of all rules in their order. */
+static int flatten(struct acl_zone *z, const struct acl_zone_conf *conf, const struct prefix **list)
+{
+	const struct acl_rule *rule = conf->rules.items;
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < conf->rules.n; i++) {
+		const struct prefix *p = rule[i].prefixes.items;
+		for (size_t j = 0; j < rule[i].prefixes.n; j++) {
+			z->what[n] = (uint8_t)((rule[i].action == DENY ? IS_DENIED : 0) |
+					       (rule[i].known ? IS_KNOWN : 0));
+			list[n++] = &p[j];
+		}
+	}
+	return prefix_set_init(&z->set, list, n);
+}
+
+static struct acl_zone *zone_new(const struct acl_zone_conf *conf)
+{
+	uint32_t n = count_prefixes(conf);
+	struct acl_zone *z = calloc(1, sizeof(*z));
+	const struct prefix **list = calloc((size_t)n + 1, sizeof(*list));
+	bool ok = z && list && (z->what = calloc((size_t)n + 1, 1)) && flatten(z, conf, list) == 0;
+
+	free(list);
+	if (!ok) {
+		zone_free(z);
+		return NULL;
+	}
+	z->otherwise = conf->otherwise == DENY ? IS_DENIED : 0;
+	z->silent = conf->refuse == SILENCE;
+	return z;
+}
+
+static uint8_t what_of(const struct acl_zone *z, const struct addr *addr)
+{
+	uint32_t i = prefix_set_find(&z->set, addr);
+
+	return i == PREFIX_SET_NONE ? z->otherwise : z->what[i];
+}
+
+static const struct acl_zone *zone_of(const struct acl *acl, const struct mg_zone *zone)
+{
+	return zone && zone->index < ZONES_MAX ? acl->zone[zone->index] : NULL;
+}
+
+/* Role "sources". */
+static bool known(void *self, const struct addr *addr, const struct mg_zone *zone)
+{
+	const struct acl *acl = self;
+	const struct acl_zone *z = zone_of(acl, zone);
+
+	if (zone)
+		return z && what_of(z, addr) & IS_KNOWN;
+	for (unsigned i = 0; i < ZONES_MAX; i++)
+		if (acl->zone[i] && what_of(acl->zone[i], addr) & IS_KNOWN)
+			return true;
+	return false;
+}
+
+static int load(struct mg_setup *setup, struct mg_self *self, const struct mg_self *before)
+{
+	static const struct mg_sources_role role = {.known = known};
+	const struct acl_conf *conf = self->conf;
+	const struct acl_zone_conf *z = conf->zones.items;
+	struct acl *acl = self->state = calloc(1, sizeof(*acl));
+	int err = acl ? mg_role_provide(setup, MG_SOURCES_ROLE, 1, &role, acl) : MG_ENOMEM;
+
+	(void)before;
+	for (size_t i = 0; i < conf->zones.n && !err; i++) {
+		const struct mg_zone *zone = mg_setup_zone(setup, z[i].zone);
+		if (!zone || zone->index >= ZONES_MAX) {
+			mg_setup_fault(setup, "zones[%zu]: there is no zone \"%s\"", i, z[i].zone);
+			err = MG_ENOENT;
+		} else if (!(acl->zone[zone->index] = zone_new(&z[i]))) {
+			err = MG_ENOMEM;
+		}
+	}
+	if (err && acl)
+		unload(self);
+	return err;
+}
+
+static int worker(struct mg_self *self, const struct mg_self *before)
+{
+	struct local *l = self->local = calloc(1, sizeof(*l));
+
+	if (l && before)
+		*l = *(const struct local *)before->local;
+	return l ? 0 : MG_ENOMEM;
+}
+
+static void worker_end(struct mg_self *self)
+{
+	free(self->local);
+}
+
+static void tick(struct mg_self *self, uint64_t now_ms)
+{
+	struct local *l = self->local;
+
+	(void)now_ms;
+	for (unsigned i = 0; i < COUNTERS; i++)
+		mg_sec_flush(self->worker, &l->said[i]);
+}
+
+/* ---- what arrives ---- */
+
+static void tell(struct mg_self *self, enum counter what, const struct mg_source *source,
+		 struct sv method, const char *act)
+{
+	struct local *l = self->local;
+
+	mg_count(self, what);
+	mg_sec(self->worker, &l->said[what],
+	       &(struct mg_sec_event){.ev = "acl",
+				      .why = "denied",
+				      .act = act,
+				      .source = source,
+				      .method = method});
+}
+
+static struct mg_verdict arrival(struct mg_self *self, struct mg_source *source, size_t len)
+{
+	const struct acl_zone *z = zone_of(self->state, source->zone);
+	uint8_t what = z ? what_of(z, &source->addr) : 0;
+
+	(void)len;
+	if (what & IS_KNOWN)
+		source->known = true;
+	if (!(what & IS_DENIED) || !z->silent)
+		return mg_next();
+	tell(self, DENIED, source, SV(""), "drop");
+	return mg_drop("acl");
+}
+
+static struct mg_verdict request(struct mg_self *self, struct mg_request *r)
+{
+	const struct mg_source *source = mg_source(r);
+	const struct acl_zone *z = zone_of(self->state, source->zone);
+	bool ack = mg_msg(r)->method == SIP_METHOD_ACK;
+
+	if (!z || !(what_of(z, &source->addr) & IS_DENIED))
+		return mg_next();
+	tell(self, FORBADE, source, sip_method_text(mg_msg(r)), ack ? "drop" : "403");
+	return ack ? mg_drop("acl") : mg_reject(403, NULL);
+}
+
+extern const struct mg_module acl_module;
+const struct mg_module acl_module = {
+	.abi = MG_ABI_VERSION,
+	.name = "acl",
+	.help = "who may send to a zone, and whose word counts there, by prefixes",
+	.options = &table,
+	.counters = counters,
+	.n_counters = COUNTERS,
+	.load = load,
+	.unload = unload,
+	.worker = worker,
+	.worker_end = worker_end,
+	.tick = tick,
+	.arrival = arrival,
+	.request = request,
+};
