@@ -4,6 +4,6 @@ set(TRANSPORT_DNS dns.c dns_cache.c dns_channel.c dns_host.c dns_lru.c dns_packe
 	dns_shared.c dns_steps.c dns_wire.c health.c)
 set(TRANSPORT_DNS_TESTS dns dns_alloc dns_cache dns_fault dns_packet dns_select dns_thread health)
 
-# Lets allocations fail. The target is there when the folder has been read.
+# Lets allocations and random bytes fail. The target is there when the folder has been read.
 cmake_language(DEFER CALL target_link_options transport_dns_alloc_test PRIVATE
-	-Wl,--wrap=malloc,--wrap=calloc,--wrap=aligned_alloc)
+	-Wl,--wrap=malloc,--wrap=calloc,--wrap=aligned_alloc,--wrap=getrandom)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Every allocation of the resolver failed in turn: making it, looking up, other settings, health. Nothing leaks (a sanitizer says
- * so), nothing is called twice, and a look-up ends one way or the other.
+ * Every allocation of the resolver failed in turn: making it, looking up, other settings, health; and the kernel's random bytes.
+ * Nothing leaks (a sanitizer says so), nothing is called twice, and a look-up ends one way or the other.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,9 +9,23 @@
 
 #include <cmocka.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "base/test_alloc.h"
 #include "transport/dns_test_world.h"
+
+ssize_t __real_getrandom(void *out, size_t n, unsigned flags);
+ssize_t __wrap_getrandom(void *out, size_t n, unsigned flags);
+
+static bool no_random;
+
+ssize_t __wrap_getrandom(void *out, size_t n, unsigned flags)
+{
+	if (!no_random)
+		return __real_getrandom(out, n, flags);
+	errno = ENOSYS;
+	return -1;
+}
 
 #define FAILURES_MAX 200 /* a sequence has fewer allocations than that */
 
@@ -47,12 +61,12 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static struct dns_conf server_conf(void)
+static struct dns_conf server_conf(uint32_t budget_ms)
 {
 	struct dns_conf conf = plain_conf();
 
-	conf.budget_ms = 500;
-	conf.timeout_ms = 200;
+	conf.budget_ms = budget_ms;
+	conf.timeout_ms = budget_ms / 2;
 	conf.nameservers[0] = server.addr;
 	conf.n_nameservers = 1;
 	return conf;
@@ -80,7 +94,7 @@ static bool look_up_failing(struct dns_shared *shared, struct dns *dns, long nth
 
 static void test_look_up(void **state)
 {
-	struct dns_conf conf = server_conf();
+	struct dns_conf conf = server_conf(300);
 	bool failed = true;
 	long nth = 0;
 
@@ -100,7 +114,7 @@ static void test_look_up(void **state)
 
 static void test_make(void **state)
 {
-	struct dns_conf conf = server_conf();
+	struct dns_conf conf = server_conf(300);
 	struct dns_shared *shared = NULL;
 	struct dns *dns = NULL;
 	long nth;
@@ -124,14 +138,14 @@ static void test_make(void **state)
 /* The old channel serves on until there is memory for another. */
 static void test_settings(void **state)
 {
-	struct dns_conf conf = server_conf();
+	struct dns_conf conf = server_conf(LONG_MS);
 	struct dns_shared *shared = dns_shared_new(&conf);
 	struct dns *dns = dns_new(loop, shared, &rnd, stats, 0);
 	struct world w = {.loop = loop, .dns = dns, .shared = shared};
 
 	(void)state;
 	assert_string_equal(seek_host(&w, "srv.example"), "udp 192.0.2.3:5060");
-	conf.budget_ms = 600;
+	conf.budget_ms++;
 	dns_shared_conf(shared, &conf);
 	alloc_until_failure = 0;
 	assert_string_equal(seek_host(&w, "192.0.2.1"), "udp 192.0.2.1:5060");
@@ -139,14 +153,14 @@ static void test_settings(void **state)
 	assert_int_equal(dns->generation, 0);
 	assert_string_equal(seek_host(&w, "plain.example"), "udp 192.0.2.3:5060");
 	assert_int_equal(dns->generation, 2);
-	assert_int_equal(dns->conf.budget_ms, 600);
+	assert_int_equal(dns->conf.budget_ms, conf.budget_ms);
 	dns_free(dns);
 	dns_shared_free(shared);
 }
 
 static void test_health(void **state)
 {
-	struct dns_conf conf = server_conf();
+	struct dns_conf conf = server_conf(LONG_MS);
 	struct dns_shared *shared = dns_shared_new(&conf);
 	struct addr a = server.addr;
 
@@ -159,6 +173,28 @@ static void test_health(void **state)
 	dns_shared_free(shared);
 }
 
+/* Without ids that nobody guesses nothing is asked; what is cached is ordered all the same. */
+static void test_no_random(void **state)
+{
+	struct dns_conf conf = server_conf(LONG_MS);
+	struct dns_shared *shared = dns_shared_new(&conf);
+	struct dns *dns = dns_new(loop, shared, &rnd, stats, 0);
+	struct world w = {.loop = loop, .dns = dns, .shared = shared};
+
+	(void)state;
+	assert_string_equal(seek_host(&w, "srv.example"), "udp 192.0.2.3:5060");
+	rand_init(&rnd);
+	no_random = true;
+	unsigned asked = server.questions;
+	assert_string_equal(seek_host(&w, "srv.example"), "udp 192.0.2.3:5060");
+	assert_string_equal(seek_host(&w, "other.example"), "ETIMEDOUT");
+	assert_int_equal(server.questions, asked);
+	assert_null(dns_shared_new(&conf));
+	no_random = false;
+	dns_free(dns);
+	dns_shared_free(shared);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -166,6 +202,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_make, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_settings, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_health, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_no_random, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

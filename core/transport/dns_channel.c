@@ -12,6 +12,7 @@ enum {
 	SOCKETS =
 		32, /* c-ares has one for datagrams and one stream for each of at most 8 servers */
 	RCODE_FORMERR = 1,
+	HOME_MS = 60000, /* the first server is tried again after that */
 };
 
 struct socket_watch {
@@ -30,8 +31,14 @@ struct dns_channel {
 		timer; /* set while anything is under way, to the earliest timeout or before */
 	uint64_t due_ms;
 	uint32_t timeout_ms;
-	bool servers; /* there are any */
-	bool edns;    /* they understand it, as far as we know */
+	struct addr server[8];
+	unsigned n_servers;
+	unsigned
+		first; /* the one that is asked first; 0 but for a while after that one was silent */
+	uint64_t home_ms; /* until then */
+	bool silent;      /* the first one was; to be changed when nothing is under way */
+	bool edns;        /* servers understand it, as far as we know */
+	unsigned under_way;
 	struct socket_watch socket[SOCKETS];
 };
 
@@ -107,6 +114,41 @@ static void on_socket_state(void *arg, ares_socket_t fd, int readable, int writa
 	}
 }
 
+/* ---- servers ---- */
+
+/* Tell c-ares the servers, beginning with `first`. Only while nothing is under way. */
+static bool set_servers(struct dns_channel *ch)
+{
+	struct ares_addr_port_node list[8] = {0};
+
+	for (unsigned i = 0; i < ch->n_servers; i++) {
+		const struct addr *a = &ch->server[(ch->first + i) % ch->n_servers];
+
+		list[i].family = a->family == ADDR_V4 ? AF_INET : AF_INET6;
+		memcpy(&list[i].addr, a->ip, a->family == ADDR_V4 ? 4 : 16);
+		list[i].udp_port = list[i].tcp_port = a->port;
+		list[i].next = i + 1 < ch->n_servers ? &list[i + 1] : NULL;
+	}
+	return ares_set_servers_ports(ch->ares, ch->n_servers ? list : NULL) == ARES_SUCCESS;
+}
+
+/* c-ares 1.18 asks in the same order each time, also when the first server is dead: every question then waits a timeout. After a
+ * timeout the next one comes first, for a minute. Should c-ares not take the new order, it keeps the old one, or none: then
+ * questions fail until the next change.
+ */
+static void choose_first(struct dns_channel *ch)
+{
+	uint64_t now_ms = loop_now_ms(ch->loop);
+	bool home = ch->first != 0 && now_ms >= ch->home_ms;
+
+	if (ch->under_way || ch->n_servers < 2 || (!ch->silent && !home))
+		return;
+	ch->first = ch->silent ? (ch->first + 1) % ch->n_servers : 0;
+	ch->home_ms = now_ms + HOME_MS;
+	ch->silent = false;
+	(void)set_servers(ch);
+}
+
 /* ---- questions ---- */
 
 static void on_answer(void *arg, int status, int timeouts, unsigned char *packet, int n);
@@ -121,6 +163,7 @@ static int send_question(struct dns_channel *ch, struct dns_ask *ask)
 		return err;
 	ask->edns = ch->edns;
 	size_t n = dns_question_write(question, id, ask->name, ask->type, ask->edns);
+	ch->under_way++;
 	ares_send(ch->ares, question, (int)n, on_answer, ask);
 	return 0;
 }
@@ -139,7 +182,8 @@ static void on_answer(void *arg, int status, int timeouts, unsigned char *packet
 	struct dns_ask *ask = arg;
 	struct sv view = sv_of((const char *)packet, packet && n > 0 ? (size_t)n : 0);
 
-	(void)timeouts;
+	ask->channel->under_way--;
+	ask->channel->silent |= timeouts > 0;
 	if (status == ARES_EDESTRUCTION || status == ARES_ECANCELLED)
 		ask->answered(ask, -ECANCELED, SV(""));
 	else if (status != ARES_SUCCESS || view.n == 0)
@@ -151,10 +195,11 @@ static void on_answer(void *arg, int status, int timeouts, unsigned char *packet
 int dns_channel_ask(struct dns_channel *channel, struct dns_ask *ask)
 {
 	ask->channel = channel;
-	if (!channel->servers) { /* c-ares 1.18 would leak the question */
+	if (!channel->n_servers) { /* c-ares 1.18 would leak the question */
 		ask->answered(ask, -ETIMEDOUT, SV(""));
 		return 0;
 	}
+	choose_first(channel);
 	int err = send_question(channel, ask);
 	if (!err)
 		set_timer(channel, loop_now_ms(channel->loop) + channel->timeout_ms);
@@ -162,24 +207,6 @@ int dns_channel_ask(struct dns_channel *channel, struct dns_ask *ask)
 }
 
 /* ---- the whole ---- */
-
-static bool set_servers(ares_channel ares, const struct dns_conf *conf)
-{
-	struct ares_addr_port_node list[8] = {0};
-
-	_Static_assert(sizeof(list) / sizeof(list[0]) ==
-			       sizeof(conf->nameservers) / sizeof(conf->nameservers[0]),
-		       "one for each");
-	for (unsigned i = 0; i < conf->n_nameservers; i++) {
-		const struct addr *a = &conf->nameservers[i];
-
-		list[i].family = a->family == ADDR_V4 ? AF_INET : AF_INET6;
-		memcpy(&list[i].addr, a->ip, a->family == ADDR_V4 ? 4 : 16);
-		list[i].udp_port = list[i].tcp_port = a->port;
-		list[i].next = i + 1 < conf->n_nameservers ? &list[i + 1] : NULL;
-	}
-	return ares_set_servers_ports(ares, conf->n_nameservers ? list : NULL) == ARES_SUCCESS;
-}
 
 /* Every option that c-ares would look up in a file or the environment is given. */
 static bool init_ares(struct dns_channel *ch, const struct dns_conf *conf)
@@ -205,7 +232,7 @@ static bool init_ares(struct dns_channel *ch, const struct dns_conf *conf)
 				      ARES_OPT_SORTLIST | ARES_OPT_EDNSPSZ | ARES_OPT_NOROTATE) !=
 	    ARES_SUCCESS)
 		return false;
-	if (set_servers(ch->ares, conf))
+	if (set_servers(ch))
 		return true;
 	ares_destroy(ch->ares);
 	return false;
@@ -223,8 +250,10 @@ struct dns_channel *dns_channel_new(struct loop *loop, const struct dns_conf *co
 				   .settled = settled,
 				   .arg = arg,
 				   .timeout_ms = conf->timeout_ms,
-				   .servers = conf->n_nameservers > 0,
+				   .n_servers = conf->n_nameservers,
 				   .edns = true};
+	_Static_assert(sizeof(ch->server) == sizeof(conf->nameservers), "a place for each");
+	memcpy(ch->server, conf->nameservers, sizeof(ch->server));
 	for (unsigned i = 0; i < SOCKETS; i++)
 		ch->socket[i].channel = ch;
 	wheel_timer_init(&ch->timer, on_timer);

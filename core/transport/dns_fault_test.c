@@ -84,9 +84,8 @@ static void test_budget(void **state)
 	conf.budget_ms = 150;
 	begin();
 	w.server.manner = SRV_SILENT;
-	uint64_t from = loop_clock_us();
-	assert_string_equal(seek_host(&w, "srv.example"), "ETIMEDOUT");
-	assert_true(loop_clock_us() - from >= 140000);
+	assert_string_equal(seek_host(&w, "srv.example"),
+			    "ETIMEDOUT"); /* without waiting for a timeout of 15 s */
 	assert_int_equal(counted(&w, TP_STAT_DNS_FAILED), 1);
 }
 
@@ -94,7 +93,7 @@ static void test_budget(void **state)
 static void test_partial_at_the_end(void **state)
 {
 	(void)state;
-	conf.budget_ms = 300;
+	conf.budget_ms = 700;
 	begin();
 	w.server.manner = SRV_SILENT;
 	w.server.only = PK_AAAA; /* first.example, the first target, has nothing else */
@@ -190,6 +189,54 @@ static void test_second_server(void **state)
 	assert_string_equal(seek_host(&w, "srv.example"), UDP_HOP);
 }
 
+/* Whether look-ups wait for a first server that is dead once, not each time; false also when this machine was so slow that a
+ * server in good health looked dead.
+ */
+static bool first_server_is_left(void)
+{
+	conf.timeout_ms = 100;
+	conf.tries = 10;
+	begin();
+	test_server_begin(&w.second, w.loop);
+	w.second.zone = zone;
+	w.conf.nameservers[1] = w.second.addr;
+	w.conf.n_nameservers = 2;
+	dns_shared_conf(w.shared, &w.conf);
+	w.server.manner = SRV_SILENT;
+	assert_string_equal(seek_port("plain.example"), UDP_HOP);
+	unsigned asked = w.server.questions;
+	assert_string_equal(seek_port("zero.example"), "udp 192.0.2.4:5060");
+	assert_string_equal(seek_port("large.example"), "udp 192.0.2.5:5060");
+	bool left = w.server.questions == asked;
+	/* the second is silent too: back to the first */
+	w.second.manner = SRV_SILENT;
+	w.server.manner = SRV_ANSWERS;
+	assert_string_equal(seek_port("larger.example"), "udp 192.0.2.6:5060");
+	asked = w.second.questions;
+	assert_string_equal(seek_port("no.example"), "ENOENT");
+	return left && w.second.questions == asked;
+}
+
+static void test_first_server_is_silent(void **state)
+{
+	unsigned tries = 1;
+
+	(void)state;
+	while (!first_server_is_left()) {
+		assert_true(tries++ < 5);
+		world_end(&w);
+	}
+}
+
+static void test_port_of_servers(void **state)
+{
+	(void)state;
+	begin();
+	w.conf.nameservers[0].port = 0;
+	dns_shared_conf(w.shared, &w.conf);
+	assert_int_equal(w.shared->conf.nameservers[0].port, 53);
+}
+
 /* ---- wrong answers ---- */
 
 static void test_garbage(void **state)
@@ -266,20 +313,20 @@ static void test_ttls(void **state)
 /* ---- old answers ---- */
 
 /* With a TTL of 0 everything is old at once. */
-static void begin_stale(void)
+static void begin_stale(uint32_t timeout_ms)
 {
 	conf.ttl_min_s = conf.ttl_max_s = conf.negative_s = 0;
 	begin();
 	assert_string_equal(seek_host(&w, "srv.example"), UDP_HOP);
 	assert_int_equal(counted(&w, TP_STAT_DNS_STALE), 0);
-	conf.timeout_ms = 50;
+	conf.timeout_ms = timeout_ms;
 	world_conf(&w, &conf);
 }
 
 static void test_stale_when_servers_are_dead(void **state)
 {
 	(void)state;
-	begin_stale();
+	begin_stale(50);
 	test_server_end(&w.server);
 	assert_string_equal(seek_host(&w, "srv.example"), UDP_HOP);
 	assert_int_equal(counted(&w, TP_STAT_DNS_STALE), 1);
@@ -293,7 +340,7 @@ static void test_stale_when_servers_are_silent(void **state)
 	struct seek again;
 
 	(void)state;
-	begin_stale();
+	begin_stale(50);
 	conf.negative_s = 30;
 	conf.tries = 1;
 	world_conf(&w, &conf);
@@ -313,7 +360,7 @@ static void test_old_answers_are_replaced(void **state)
 	static const char *const moved[] = {"srv.example A 300 192.0.2.77", NULL};
 
 	(void)state;
-	begin_stale();
+	begin_stale(conf.timeout_ms);
 	w.server.zone = moved;
 	assert_string_equal(seek_host(&w, "srv.example"), "udp 192.0.2.77:5060");
 	assert_int_equal(counted(&w, TP_STAT_DNS_STALE), 0);
@@ -323,7 +370,7 @@ static void test_not_older_than_allowed(void **state)
 {
 	(void)state;
 	conf.stale_s = 0;
-	begin_stale();
+	begin_stale(50);
 	test_server_end(&w.server);
 	assert_string_equal(seek_host(&w, "srv.example"), "ETIMEDOUT");
 }
@@ -526,6 +573,8 @@ int main(void)
 		TEST(test_server_failure_is_remembered),
 		TEST(test_no_servers),
 		TEST(test_second_server),
+		TEST(test_first_server_is_silent),
+		TEST(test_port_of_servers),
 		TEST(test_garbage),
 		TEST(test_answer_to_another_question),
 		TEST(test_truncated),

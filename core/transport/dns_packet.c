@@ -197,16 +197,20 @@ static enum sip_transport service_transport(struct sv service)
 /* The readers of data: whether it was well formed. One that we have no use for (a service of another protocol, a name that no
  * host has) sets `skip`.
  */
-static bool read_address(struct dns_wire *data, size_t end, struct dns_rec *rec, bool *skip)
+static bool read_a(struct dns_wire *data, size_t end, struct dns_rec *rec)
 {
-	size_t n = end - data->at;
-	const uint8_t *ip = dns_take(data, n);
-
-	if (!ip || (n != 4 && n != 16))
+	if (end - data->at != 4)
 		return false;
-	rec->addr = n == 4 ? addr_v4(ip, 0) : addr_v6(ip, 0);
-	*skip = n == 16 &&
-		rec->addr.family != ADDR_V6; /* v4-mapped: an IPv4 address says so in an A record */
+	rec->addr = addr_v4(dns_take(data, 4), 0);
+	return true;
+}
+
+static bool read_aaaa(struct dns_wire *data, size_t end, struct dns_rec *rec, bool *skip)
+{
+	if (end - data->at != 16)
+		return false;
+	rec->addr = addr_v6(dns_take(data, 16), 0);
+	*skip = rec->addr.family != ADDR_V6; /* v4-mapped: an IPv4 address says so in an A record */
 	return true;
 }
 
@@ -244,8 +248,8 @@ static bool read_data(struct dns_wire *data, size_t end, enum dns_type type, str
 	name->n = 0;
 	*skip = false;
 	switch (type) {
-	case DNS_A: return end - data->at == 4 && read_address(data, end, rec, skip);
-	case DNS_AAAA: return end - data->at == 16 && read_address(data, end, rec, skip);
+	case DNS_A: return read_a(data, end, rec);
+	case DNS_AAAA: return read_aaaa(data, end, rec, skip);
 	case DNS_SRV: return read_srv(data, end, rec, name, skip);
 	case DNS_NAPTR: return read_naptr(data, end, rec, name, skip);
 	}

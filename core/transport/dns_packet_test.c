@@ -167,6 +167,22 @@ static void alias_circle(void)
 	pk_alias(&pk, "a.example.com", 100, NAME);
 }
 
+static void alias_cut_short(void)
+{
+	begin(PK_A);
+	size_t at = pk_record(&pk, NULL, PK_CNAME, 100);
+	pk_text(&pk, "a");
+	pk_end(&pk, at);
+}
+
+static void aaaa_of_4_bytes(void)
+{
+	begin(PK_AAAA);
+	size_t at = pk_record(&pk, NULL, PK_AAAA, 300);
+	pk_bytes(&pk, "\1\2\3\4", 4);
+	pk_end(&pk, at);
+}
+
 static void alias_to_nothing(void)
 {
 	begin(PK_A);
@@ -470,6 +486,8 @@ static const struct {
 	{nine_aliases, PK_A, MG_ELIMIT, "", "nine aliases"},
 	{alias_to_itself, PK_A, MG_ELIMIT, "", "an alias to itself"},
 	{alias_circle, PK_A, MG_ELIMIT, "", "aliases in a circle"},
+	{alias_cut_short, PK_A, MG_EPARSE, "", "an alias cut short"},
+	{aaaa_of_4_bytes, PK_AAAA, MG_EPARSE, "", "an address of 4 bytes in AAAA"},
 	{alias_to_nothing, PK_A, 0, "none", "an alias to nothing"},
 	{alias_to_odd_name, PK_A, 0, "none", "an alias to what is no host"},
 	{nothing, PK_A, 0, "none", "no data"},
@@ -698,6 +716,7 @@ static const struct {
 	{"", NULL},
 	{".", NULL},
 	{"..", NULL},
+	{"a..", NULL},
 	{"a..b", NULL},
 	{".a", NULL},
 	{"a b", NULL},

@@ -17,7 +17,9 @@
 #define TCP         (1u << SIP_TRANSPORT_TCP)
 #define TLS         (1u << SIP_TRANSPORT_TLS)
 #define L63         "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
-#define LONG_HOST   L63 "." L63 "." L63 ".long.example"
+#define LONG_HOST               \
+	L63 "." L63 "." L63 "." \
+	    "yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy.example" /* 240 */
 
 static const char *const zone[] = {
 	/* as RFC 3263 section 4.1 */
@@ -79,8 +81,9 @@ static const char *const zone[] = {
 	"alias2.example CNAME 300 plain.example",
 	"circle.example CNAME 300 circle2.example",
 	"circle2.example CNAME 300 circle.example",
-	/* a host whose services' names are too long */
+	/* a host for which one of the services' names is too long */
 	LONG_HOST " A 300 192.0.2.7",
+	"_sip._tcp." LONG_HOST " SRV 300 0 0 5068 plain.example",
 	NULL,
 };
 
@@ -174,7 +177,8 @@ static const struct {
 	{"tcponly.example", 0, 0, true, CAN_ALL, "46", "tls 192.0.2.5:5061"},
 	{"alias.example", 0, 0, false, CAN_ALL, "46", "udp 192.0.2.3:5060"},
 	{"nowhere.example", 0, 0, false, CAN_ALL, "46", "ENOENT"},
-	{LONG_HOST, 0, 0, false, CAN_ALL, "46", "udp 192.0.2.7:5060"},
+	{LONG_HOST, 0, 0, false, CAN_ALL, "46", "tcp 192.0.2.3:5068"},
+	{LONG_HOST, 0, 0, false, UDP | TLS, "46", "udp 192.0.2.7:5060"},
 	{LONG_HOST, 0, SIP_TRANSPORT_TLS, false, CAN_ALL, "46", "tls 192.0.2.7:5061"},
 };
 

@@ -8,7 +8,6 @@
 
 #include <netinet/in.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -68,51 +67,79 @@ static inline unsigned type_number(const char *text)
 	abort();
 }
 
-static inline const char *dash(const char *text)
+#define LINE_WORDS 8 /* name TYPE ttl order preference flags service replacement */
+
+struct line {
+	unsigned n;
+	char word[LINE_WORDS][300];
+};
+
+static inline void split(struct line *line, const char *text)
 {
-	return strcmp(text, "-") == 0 ? "" : text;
+	for (line->n = 0; *text; line->n++) {
+		size_t n = strcspn(text, " ");
+
+		if (line->n == LINE_WORDS || n >= sizeof(line->word[0]))
+			abort();
+		memcpy(line->word[line->n], text, n);
+		line->word[line->n][n] = '\0';
+		text += n + strspn(text + n, " ");
+	}
+}
+
+static inline unsigned number_of(const char *text)
+{
+	uint32_t v;
+
+	if (sv_u32(sv_str(text), UINT32_MAX, &v))
+		abort();
+	return v;
+}
+
+/* A word; "-" and the root are nothing. */
+static inline const char *text_of(const char *text)
+{
+	return strcmp(text, "-") == 0 || strcmp(text, ".") == 0 ? "" : text;
 }
 
 /* Add a line of the zone as a record. */
-static inline void add_line(struct pk *p, const char *owner, unsigned type, unsigned ttl_s,
-			    const char *data)
+static inline void add_line(struct pk *p, const struct line *line)
 {
-	char a[300], b[300], c[300];
-	unsigned x, y, z;
+	const char *owner = line->word[0], (*data)[300] = &line->word[3];
+	unsigned type = type_number(line->word[1]), ttl_s = number_of(line->word[2]);
 
-	if (type == PK_CNAME) {
-		pk_alias(p, owner, ttl_s, data);
-	} else if (type == PK_SRV && sscanf(data, "%u %u %u %299s", &x, &y, &z, a) == 4) {
-		pk_srv(p, owner, ttl_s, x, y, z, strcmp(a, ".") == 0 ? "" : a);
-	} else if (type == PK_NAPTR &&
-		   sscanf(data, "%u %u %299s %299s %299s", &x, &y, a, b, c) == 5) {
-		pk_naptr(p, owner, ttl_s, x, y, dash(a), dash(b), "", dash(c));
-	} else if (type == PK_A || type == PK_AAAA) {
-		pk_address(p, owner, ttl_s, data);
-	} else {
+	if (type == PK_CNAME)
+		pk_alias(p, owner, ttl_s, data[0]);
+	else if (type == PK_SRV && line->n == 7)
+		pk_srv(p, owner, ttl_s, number_of(data[0]), number_of(data[1]), number_of(data[2]),
+		       text_of(data[3]));
+	else if (type == PK_NAPTR && line->n == 8)
+		pk_naptr(p, owner, ttl_s, number_of(data[0]), number_of(data[1]), text_of(data[2]),
+			 text_of(data[3]), "", text_of(data[4]));
+	else if (type == PK_A || type == PK_AAAA)
+		pk_address(p, owner, ttl_s, data[0]);
+	else
 		abort();
-	}
 }
 
 /* All lines of a name and type; the alias of a name stands for it. Returns whether the name is there at all. */
 static inline bool add_zone(struct test_server *s, struct pk *p, const char *name, unsigned type)
 {
-	char owner[300], kind[16], data[900];
 	bool there = false;
 
-	for (const char *const *line = s->zone; line && *line; line++) {
-		unsigned ttl_s;
+	for (const char *const *text = s->zone; text && *text; text++) {
+		struct line line;
 
-		if (sscanf(*line, "%299s %15s %u %899[^\n]", owner, kind, &ttl_s, data) != 4)
-			abort();
-		if (strcmp(owner, name) != 0)
+		split(&line, *text);
+		if (strcmp(line.word[0], name) != 0)
 			continue;
 		there = true;
-		if (type_number(kind) != type && type_number(kind) != PK_CNAME)
+		unsigned kind = type_number(line.word[1]);
+		if (kind != type && kind != PK_CNAME)
 			continue;
-		add_line(p, owner, type_number(kind), ttl_s, data);
-		if (type_number(kind) == PK_CNAME && pk_get_u16(p, 6) < 20)
-			add_zone(s, p, data, type);
+		add_line(p, &line);
+		if (kind == PK_CNAME && pk_get_u16(p, 6) < 20)
+			add_zone(s, p, line.word[3], type);
 	}
 	return there;
 }
