@@ -231,7 +231,7 @@ size_t tp_sentby(struct tp *tp, uint16_t listener, const struct addr *local,
 			       out);
 		port = l->advertise_port ? l->advertise_port : port;
 	} else {
-		n = addr_write(a->family ? a : &l->bound, ADDR_URI, text);
+		n = addr_write(a->family || !l ? a : &l->bound, ADDR_URI, text);
 		memcpy(out, text, n);
 	}
 	if (port != tp_default_port(l ? l->transport : SIP_TRANSPORT_UDP))
