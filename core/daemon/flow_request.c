@@ -200,6 +200,10 @@ static void unserved(struct call *call)
 	struct sip_where at;
 	const struct sip_uri *uri = sip_view_uri(&call->view, &at);
 
+	if (call->request.stray) { /* F-4: what says it is in a dialog and is not was taken for new, and nobody wants it */
+		refuse_with(call, 481, SV(""));
+		return;
+	}
 	if (!call->request.to_us || (uri && uri->has_user && msg->method != SIP_METHOD_REGISTER)) {
 		refuse_with(call, 404, SV(""));
 		return;
@@ -233,10 +237,6 @@ void flow_requested(struct call *call, struct mg_verdict verdict)
 		return;
 	if (call->in.in_dialog) {
 		forward(call);
-		return;
-	}
-	if (r->stray && !r->source.known) { /* F-4 */
-		refuse_with(call, 481, SV(""));
 		return;
 	}
 	if (call->in.preloaded && !r->source.known) { /* F-3 */
