@@ -100,9 +100,11 @@ void tp_ticket_drop(struct tp_ticket *ticket)
 /* The connection breaks: everybody who waits for it is told. */
 static inline void tp_break(struct tp *tp, int err)
 {
-	struct list *link;
+	struct list waiting, *link;
 
-	while ((link = list_shift(&tp->tickets))) {
+	list_init(&waiting);
+	list_take_all(&waiting, &tp->tickets);
+	while ((link = list_shift(&waiting))) {
 		struct tp_ticket *ticket = container_of(link, struct tp_ticket, link);
 		ticket->failed(ticket, err);
 	}
@@ -245,14 +247,14 @@ static inline void world_end(void)
 	world.stats = NULL;
 }
 
-/* Let time pass in steps of the wheel's tick. */
+/* Let time pass, stopping wherever a timer is due. */
 static inline void pass(uint64_t ms)
 {
 	uint64_t end = world.loop.now_ms + ms;
 
 	while (world.loop.now_ms < end) {
-		uint64_t step = end - world.loop.now_ms;
-		world.loop.now_ms += step < WHEEL_TICK_MS ? step : WHEEL_TICK_MS;
+		uint64_t next = wheel_next_ms(&world.loop.wheel);
+		world.loop.now_ms = next > end ? end : next > world.loop.now_ms ? next : end;
 		wheel_run(&world.loop.wheel, world.loop.now_ms);
 	}
 }

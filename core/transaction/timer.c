@@ -150,7 +150,7 @@ enum txn_event txn_arm(struct txn *t, enum txn_timer timer, enum txn_event by)
 
 	if (t->flags & TXN_RELIABLE && d->stream == NEVER)
 		return NO_EVENT;
-	if (ms == 0 || (t->flags & TXN_RELIABLE && d->stream == ZERO))
+	if (d->stream == ZERO && (t->flags & TXN_RELIABLE || ms == 0))
 		return d->event;
 	if (d->resend) {
 		arm_resend(t, d, by, now_ms);
