@@ -217,8 +217,8 @@ void flood_read(struct load *l);
 
 /* report.c */
 
-/* A line of the series over the time since the last one. */
-void report_slice(struct load *l, uint64_t seconds_ms);
+/* A line of the series over the time since the last one; `at_ms` after the first moment. */
+void report_slice(struct load *l, uint64_t at_ms);
 
 /* Write everything as JSON. Returns 0 or a negated errno value. */
 MG_MUST_CHECK int report_json(const struct load *l, const char *path);

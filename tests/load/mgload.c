@@ -60,17 +60,17 @@ static void on_stream_lost(void *ctx, struct conn *c)
 		uac_lost(ctx, c);
 }
 
-static int watch(const struct load *l, int fd, enum watch *what)
+static int watch(const struct load *l, int fd, const enum watch *what)
 {
-	struct epoll_event e = {.events = EPOLLIN, .data.ptr = what};
+	struct epoll_event e = {.events = EPOLLIN, .data.ptr = (void *)what};
 
 	return epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &e) ? -errno : 0;
 }
 
-static enum watch watch_uac = WATCH_UAC, watch_uas = WATCH_UAS, watch_flood = WATCH_FLOOD;
+static const enum watch watch_uac = WATCH_UAC, watch_uas = WATCH_UAS, watch_flood = WATCH_FLOOD;
 
 static int open_udp(struct load *l, struct udp **to, struct addr *local, bool sources,
-		    enum watch *what)
+		    const enum watch *what)
 {
 	int err;
 
@@ -167,7 +167,7 @@ static int set_times(struct load *l)
 	/* as many calls as --concurrent wants are up after one hold time */
 	l->steady_ns = start + ramp + (l->opt.concurrent ? hold : 0);
 	l->stop_ns = l->steady_ns + steady;
-	l->end_ns = l->stop_ns + hold + 2 * l->opt.timeout_ms * MS + 1000 * MS;
+	l->end_ns = l->stop_ns + hold + 2 * MS * l->opt.timeout_ms + 1000 * MS;
 	l->now_ns = start - START_MS * MS;
 	pace_init(&l->pace, start, l->stop_ns - start, l->opt.rate, ramp, l->opt.calls,
 		  l->opt.seed);

@@ -170,6 +170,7 @@ class Kamailio(Subject):
     nothing logged."""
     name = "kamailio"
     drain_s = 8.0
+    shared_mib = 4096
 
     def version(self) -> str:
         said = subprocess.run(["kamailio", "-v"], stdout=subprocess.PIPE, text=True, check=True).stdout
@@ -204,7 +205,7 @@ class Kamailio(Subject):
             "LISTEN": "\n".join(listen), "DISABLE_TCP": "no" if setup.tcp or setup.tls else "yes", "TLS": tls,
             "MODULES": self.modules(), "MORE_MODULES": "\n".join(more), "FIRST": first,
             "DEBUG": -5 if setup.refuse else -1})
-        return ["kamailio", "-f", str(config), "-DD", "-E", "-m", "4096", "-M", "64", "-x", "tlsf", "-X", "tlsf",
+        return ["kamailio", "-f", str(config), "-DD", "-E", "-m", str(self.shared_mib), "-M", "64", "-x", "tlsf", "-X", "tlsf",
                 "-b", "67108864", "-w", str(self.folder), "-Y", str(self.folder)]
 
     def shared_kib(self) -> int:
