@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * conn_tls: the TLS handshakes of connections: begun with the peer's first byte or our first connect, taking turns with the private key (T-5), ended by a
+ * connection that is open or by a line in the log. Called by conn_life.c and once a turn by conn.c.
+ */
+#include <errno.h>
+
+#include "transport/conn.h"
+
+static struct tls *server_side(const struct conn *conn)
+{
+	const struct tp_listener *l = tp_listener_of(conn_tp(conn), conn->entry.listener);
+
+	return l && l->tls && l->tls[0] ? tls_server(conn->watch.fd, l->tls) : NULL;
+}
+
+/* Asked for without a domain, the address has to be in the certificate. */
+static struct tls *client_side(const struct conn *conn)
+{
+	struct conns *conns = conn->conns;
+	const struct tls_context *context = conns->config->tls_client;
+	char text[ADDR_TEXT_MAX];
+	struct sv domain = conn_domain(conn);
+
+	if (!domain.n)
+		domain = sv_of(text, addr_write(&conn->entry.peer, ADDR_BARE, text));
+	return context ? tls_client(conn->watch.fd, context, domain, conns->sessions,
+				    sv_of(conn->key, conn->key_n))
+		       : NULL;
+}
+
+/* ---- how it ends ---- */
+
+static void succeeded(struct conn *conn)
+{
+	struct tp *tp = conn_tp(conn);
+
+	tp_count(tp, TP_STAT_TLS_DONE);
+	if (tls_resumed(conn->tls))
+		tp_count(tp, TP_STAT_TLS_RESUMED);
+	if (!conn->outgoing && tls_peer_verified(conn->tls)) {
+		conn->trusted = true;
+		conn_let_in(conn);
+	}
+	conn_opened(conn);
+}
+
+static void say_name(struct conn *conn, const char *found)
+{
+	char domain[256];
+	struct sv asked = conn_domain(conn);
+
+	(void)snprintf(domain, sizeof(domain), "%.*s", SV_ARG(asked));
+	conns_say(conn->conns, &(struct conn_news){.event = "tls_name",
+						   .peer = &conn->entry.peer,
+						   .transport = SIP_TRANSPORT_TLS,
+						   .why = tls_why_failed(conn->tls),
+						   .domain = domain,
+						   .found = found});
+}
+
+static void failed(struct conn *conn, int err)
+{
+	struct tp *tp = conn_tp(conn);
+	char found[256];
+
+	tp_count(tp, TP_STAT_TLS_FAILED);
+	if (err == MG_EPARSE) {
+		tp_count(tp, TP_STAT_CLOSED_NOT_SIP);
+		conn_say(conn, "not_sip", "not_tls");
+	} else if (tls_other_name(conn->tls, found, sizeof(found))) {
+		tp_count(tp, TP_STAT_TLS_NAME);
+		say_name(conn, found);
+	} else if (conn->outgoing || err != -ECONNRESET) { /* who connects and leaves is no news */
+		conn_say(conn, "tls_failed", tls_why_failed(conn->tls));
+	}
+	conn_kill(conn, err == MG_EPARSE ? -EPROTO : err);
+}
+
+void conn_handshake_late(struct conn *conn)
+{
+	tp_count(conn_tp(conn), TP_STAT_TLS_FAILED);
+	conn_say(conn, "tls_failed", "handshake_time");
+}
+
+/* ---- taking turns ---- */
+
+/* In another turn, or when there is time for it again. */
+static void call_next(struct conns *conns)
+{
+	uint64_t us = tls_meter_wait_us(&conns->meter, loop_clock_us());
+
+	if (us == 0)
+		loop_wake(conns->waker);
+	else
+		wheel_add(loop_wheel(conns->tp->env.loop), &conns->key_timer,
+			  conns_now(conns) + us / 1000 + 1);
+}
+
+static void wait_for_key(struct conn *conn)
+{
+	tls_meter_wait(&conn->conns->meter, &conn->turn, conn->let_in);
+	call_next(conn->conns);
+	conn_watch(conn); /* for nothing: what else the client says must not wake us */
+}
+
+static void step(struct conn *conn, bool may)
+{
+	struct conns *conns = conn->conns;
+	uint64_t begun = loop_clock_us();
+	bool key = may;
+	int err = tls_handshake(conn->tls, &key);
+
+	if (!conn->outgoing)
+		tls_meter_took(&conns->meter, loop_turns(conns->tp->env.loop),
+			       loop_clock_us() - begun, may && !key);
+	if (err == 0)
+		succeeded(conn);
+	else if (err == -EBUSY)
+		wait_for_key(conn);
+	else if (err == -EAGAIN)
+		conn_watch(conn);
+	else
+		failed(conn, err);
+}
+
+static bool may_use_key(struct conns *conns)
+{
+	return tls_meter_may(&conns->meter, loop_turns(conns->tp->env.loop), loop_clock_us());
+}
+
+void conn_handshake(struct conn *conn)
+{
+	struct conns *conns = conn->conns;
+
+	if (!conn->tls) {
+		conn->tls = conn->outgoing ? client_side(conn) : server_side(conn);
+		if (!conn->tls) {
+			conn_kill(conn, -EPROTONOSUPPORT);
+			return;
+		}
+	}
+	step(conn, conn->outgoing || (!tls_meter_waits(&conns->meter) && may_use_key(conns)));
+}
+
+void conns_handshake_next(struct conns *conns)
+{
+	struct list *link;
+
+	if (!tls_meter_waits(&conns->meter))
+		return;
+	if (may_use_key(conns) && (link = tls_meter_next(&conns->meter)))
+		step(container_of(link, struct conn, turn), true);
+	if (tls_meter_waits(&conns->meter))
+		call_next(conns);
+}
