@@ -8,6 +8,8 @@
 
 #include "load/load.h"
 
+#define SHOWN 3 /* failed calls of each cause that are told of one by one */
+
 /* Memory that costs nothing until it is used. */
 static void *lazily(size_t n)
 {
@@ -134,9 +136,15 @@ void call_refuse(struct load *l, struct call *c)
 	end(l, c);
 }
 
+#define CAUSE_TEXT(name, text) text,
+static const char *const CAUSE_TEXTS[] = {CAUSES(CAUSE_TEXT)};
+#undef CAUSE_TEXT
+
 void call_fail(struct load *l, struct call *c, enum cause why)
 {
-	l->tally.causes[why]++;
+	if (l->tally.causes[why]++ < SHOWN)
+		fprintf(stderr, "mgload: call %016lx%.*s after %.3f s: %s\n", c->id, MESSAGE_RUN,
+			l->msg.run, (double)(l->now_ns - c->due_ns) / 1e9, CAUSE_TEXTS[why]);
 	l->tally.all.failed++;
 	l->tally.slice.failed++;
 	l->tally.steady.failed += c->counted;

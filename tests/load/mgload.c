@@ -6,6 +6,7 @@
  * was broken, 2 when it could not run.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
@@ -20,6 +21,15 @@
 #define START_MS 20 /* from now to the first moment */
 #define BURST    32 /* calls begun before the sockets are read again */
 #define MS       1000000ull
+
+/* Signals so far: the first ends what is begun, the second the waiting for it. */
+static volatile sig_atomic_t asked_to_stop;
+
+static void on_signal(int number)
+{
+	(void)number;
+	asked_to_stop++;
+}
 
 static uint64_t clock_ns(void)
 {
@@ -186,6 +196,7 @@ static void allow_descriptors(void)
 
 static int begin(struct load *l)
 {
+	const struct sigaction stop = {.sa_handler = on_signal};
 	int err;
 
 	allow_descriptors();
@@ -217,6 +228,8 @@ static int begin(struct load *l)
 	if (l->flood.udp && (err = watch(l, l->flood.udp->fd, &watch_flood)))
 		return failed("epoll", err);
 	(void)prctl(PR_SET_TIMERSLACK, 1);
+	(void)sigaction(SIGTERM, &stop, NULL);
+	(void)sigaction(SIGINT, &stop, NULL);
 	return 0;
 }
 
@@ -307,7 +320,7 @@ static void say(const struct load *l, const char *what)
 /* One turn after the other until `until_ns`, or until nothing is left when `drain`. */
 static void run(struct load *l, uint64_t until_ns, bool drain, uint64_t *slice_ns)
 {
-	while (l->now_ns < until_ns) {
+	while (l->now_ns < until_ns && asked_to_stop <= drain) {
 		start_due(l);
 		flood_step(l);
 		wheel_run(&l->wheel, l->now_ns / MS);
@@ -330,6 +343,9 @@ static void run_all(struct load *l)
 	run(l, l->steady_ns, false, &slice_ns);
 	say(l, "steady");
 	run(l, l->stop_ns, false, &slice_ns);
+	l->pace.next_ns = l->flood.pace.next_ns = PACE_NEVER;
+	if (l->now_ns < l->stop_ns) /* asked to stop, perhaps while still climbing */
+		l->stop_ns = l->now_ns > l->steady_ns ? l->now_ns : l->steady_ns;
 	say(l, "stop");
 	run(l, l->end_ns, true, &slice_ns);
 	for (uint32_t i = 0; l->live > 0 && i < l->opt.max_calls; i++)

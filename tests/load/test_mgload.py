@@ -9,6 +9,7 @@ import re
 import socket
 import subprocess
 import threading
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -230,6 +231,20 @@ def test_floods_are_counted(tmp_path):
     assert 100 < result["flood"]["sent"] < 300
     assert result["flood"]["answered"] == 0
     assert result["calls"]["started"] == 0
+
+
+def test_a_signal_ends_it_in_order(tmp_path):
+    out = tmp_path / "result.json"
+    with subprocess.Popen([str(MGLOAD), "--self", "--events", "--rate", "500", "--seconds", "60", "--hold-ms", "200",
+                           "--json", str(out)], stdout=subprocess.PIPE, text=True) as child:
+        assert [child.stdout.readline().split()[0] for _ in range(2)] == ["start", "steady"]
+        time.sleep(0.3)
+        child.terminate()
+        assert child.wait(10) == 0
+    result = json.loads(out.read_text(encoding="utf-8"))
+    assert_sums(result)
+    assert result["calls"]["completed"] == result["calls"]["started"] > 30
+    assert result["seconds"] < 10
 
 
 @pytest.mark.parametrize("args", [["--rate", "-1"], ["--rate"], ["--nonsense", "1"], ["--proxy", "localhost"], [],
