@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * ctl: the parts of margravectl: asking the daemon (ask.c), the commands (command.c), and showing answers as tables (show.c).
+ */
+#ifndef MG_CTL_CTL_H
+#define MG_CTL_CTL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/err.h"
+
+#define CTL_SOCKET "/var/lib/margrave/control.sock"
+
+/* Exit statuses. */
+enum { CTL_OK = 0, CTL_FAILED = 1, CTL_USAGE = 2, CTL_NO_DAEMON = 3 };
+
+/* Ask the daemon at `socket_path`. Takes `params` (NULL: none).
+ *
+ * result     Set on CTL_OK; the caller's.
+ * Returns    CTL_OK, CTL_FAILED or CTL_NO_DAEMON; what is wrong is on stderr then.
+ */
+MG_MUST_CHECK int ctl_ask(const char *socket_path, const char *method, json_t *params, json_t **result);
+
+/* Run a command with its arguments. Returns an exit status. */
+MG_MUST_CHECK int ctl_command(const char *socket_path, bool json, int argc, char **argv);
+/* Print what commands there are. */
+void ctl_usage(FILE *to);
+
+/* Show an answer: objects as lines of name and value, lists of objects as tables with a head, in the order of the answer. Control characters and what is not ASCII is
+ * escaped: it may be a peer's. */
+void ctl_show(const json_t *value, FILE *to);
+
+#endif
