@@ -5,10 +5,10 @@
  * shared between threads but what says "any thread". Called by whatever has a descriptor or a timer.
  *
  * A turn: wait (epoll), callbacks of descriptors, timers that are due, then the hooks (batched
- * sending). Where messages come so often that the next one is likely within `gather_us` of a
- * wake-up, the loop lets that time pass since it woke before it waits again, so that one wake-up
- * serves the messages that came meanwhile: a wake-up costs more than the I/O of a message. A timer
- * is not made late by it, and where messages are rare nothing is delayed.
+ * sending). Where more than about two wake-ups would come within `gather_us`, the loop lets that time
+ * pass since it woke before it waits again, so that one wake-up serves the messages that came
+ * meanwhile: a wake-up costs more than the I/O of a message. No timer is made late by it, and where
+ * messages are rarer nothing is delayed.
  */
 #ifndef MG_EVENT_LOOP_H
 #define MG_EVENT_LOOP_H

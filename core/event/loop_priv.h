@@ -44,7 +44,8 @@ struct loop {
 
 	uint64_t at_us;    /* the clock as last read */
 	uint64_t woke_us;  /* when this turn, or the last one, began */
-	uint32_t crowd;    /* of CROWD_FULL: how often the next wake-up was near, lately */
+	uint64_t slept_us; /* when gathering ended, 0: there was none since the last turn */
+	uint32_t crowd;    /* of CROWD_FULL: how often more came soon, lately */
 	unsigned foreign;  /* users of libevent's own events: turns may be theirs */
 	bool in_turn;      /* callbacks run: hooks will follow */
 	int timer_fd;      /* CLOCK_BOOTTIME, expires when the wheel next has something */
