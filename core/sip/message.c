@@ -48,11 +48,6 @@ _Static_assert(sizeof(struct sip_via) % 8 == 0 && sizeof(struct sip_nameaddr) % 
 		       sizeof(struct sip_number) % 8 == 0,
 	       "values are laid side by side");
 
-size_t sip_value_size(enum sip_hid id)
-{
-	return shapes[sip_header(id)->shape].size;
-}
-
 const char *sip_scan_value(enum sip_hid id, void *out, const char *p, const char *end,
 			   struct lex_ctx *e)
 {

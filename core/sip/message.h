@@ -206,9 +206,6 @@ MG_MUST_CHECK int sip_each_has(struct sip_each *each, struct sv token);
 /* Room that the value of any shape needs. */
 #define SIP_VALUE_MAX 256
 
-/* Room that the value of a header's shape needs: a multiple of 8, 0 for text and digest. */
-size_t sip_value_size(enum sip_hid id);
-
 /* Scan one value of a header's shape at the front of [p, end).
  *
  * out        Room for the shape's type.

@@ -7,6 +7,10 @@
 
 #define ALIGN 8
 
+/* What the value of a header takes, 0 for text and digest. */
+#define ROOM(sym, name, compact, shape, count) [SIP_H_##sym] = SIP_SPACE_##shape,
+static const uint16_t room[SIP_H_END] = {SIP_HEADER_TABLE(ROOM)};
+
 /* Where the values begin behind `lines` lines. */
 static size_t values_at(unsigned lines)
 {
@@ -19,9 +23,10 @@ size_t sip_msg_pack_size(const struct sip_msg *msg)
 {
 	size_t n = values_at(msg->lines);
 
-	for (unsigned i = 0; i < msg->lines; i++)
-		if (msg->first[msg->line[i].id] == i)
-			n += sip_value_size(msg->line[i].id);
+	for (unsigned i = 0; i < msg->lines; i++) {
+		uint8_t id = msg->line[i].id;
+		n += msg->first[id] == i ? room[id] : 0;
+	}
 	return n;
 }
 
@@ -39,7 +44,7 @@ struct sip_msg *sip_msg_pack(void *mem, const struct sip_msg *msg, const char *b
 		copy->line[i].typed = 0;
 		if (from == 0 || bytes != msg->buf)
 			continue;
-		size_t n = sip_value_size(msg->line[i].id);
+		size_t n = room[msg->line[i].id];
 		memcpy((char *)mem + used, (const char *)msg + from, n);
 		copy->line[i].typed = (uint16_t)used;
 		used += n;
