@@ -25,8 +25,9 @@ struct udp_in {
 	union udp_name name[BATCH];
 	_Alignas(8) char control[BATCH][UDP_CONTROL];
 	struct tp_buf *buf[BATCH]; /* NULL: kept by somebody */
-	char (*over)[OVER];        /* of the long ones what goes beyond their buffer */
-	int64_t wall_us;           /* the wall clock's lead over the loop's, as last seen */
+	unsigned used;      /* places that the last batch used, and are to be prepared again */
+	char (*over)[OVER]; /* of the long ones what goes beyond their buffer */
+	int64_t wall_us;    /* the wall clock's lead over the loop's, as last seen */
 };
 
 /* What the kernel says of a datagram. */
@@ -71,6 +72,7 @@ struct udp_in *udp_in_new(void)
 		free(in);
 		return NULL;
 	}
+	in->used = BATCH;
 	(void)wall_clock(in, loop_clock_us());
 	for (unsigned i = 0; i < BATCH; i++) {
 		in->piece[i][1] = (struct iovec){in->over[i], OVER};
@@ -229,10 +231,10 @@ static void datagram(struct udp_socket *s, unsigned i, uint64_t now_us, bool sta
 
 /* ---- batches ---- */
 
-/* Give each place of the batch a buffer. Returns how many have one. */
+/* Make the places used ready again, each with a buffer. Returns how many of the batch are. */
 static unsigned prepare(struct udp_in *in)
 {
-	for (unsigned i = 0; i < BATCH; i++) {
+	for (unsigned i = 0; i < in->used; i++) {
 		struct msghdr *h = &in->header[i].msg_hdr;
 		if (!in->buf[i]) {
 			in->buf[i] = tp_buf_new(TP_BUF_USUAL);
@@ -269,7 +271,9 @@ static int receive(struct udp_socket *s, int *most)
 		return throw_away(s);
 	int n = recvmmsg(s->fd, in->header, places, MSG_DONTWAIT, NULL);
 	if (n <= 0)
-		return -errno;
+		return n ? -errno : -EAGAIN;
+	if (places == BATCH)
+		in->used = (unsigned)n;
 	uint64_t now = loop_clock_us();
 	bool stamps = wall_clock(in, now);
 	for (unsigned i = 0; i < (unsigned)n; i++)
