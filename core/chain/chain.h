@@ -18,7 +18,7 @@ struct chain_setup {
 	const struct mg_zone *zones;
 	unsigned n_zones;
 	unsigned workers;
-	const struct chain_module_conf *modules; /* in order */
+	const struct chain_module_conf *modules;    /* in order */
 	const struct mg_module *const *descriptors; /* beside them */
 	unsigned n;
 	struct chain *before; /* of the running configuration, NULL at first */
@@ -33,13 +33,15 @@ void chain_free(struct chain *chain);
 bool chain_known(const struct chain *chain, const struct addr *addr);
 bool chain_known_in(const struct chain *chain, const struct addr *addr, const struct mg_zone *zone);
 /* Counters of module i for metrics; false beyond the last. */
-bool chain_counters(const struct chain *chain, unsigned i, const char **name, const struct stats **counters);
+bool chain_counters(const struct chain *chain, unsigned i, const char **name,
+		    const struct stats **counters);
 
 /* ---- one worker ---- */
 
 struct chain_events {
 	/* Send a response of our own: statelessly when no server transaction was begun (`stateful` false). Headers are those given by modules. */
-	void (*answer)(void *arg, struct mg_request *r, const struct sip_response *response, bool stateful);
+	void (*answer)(void *arg, struct mg_request *r, const struct sip_response *response,
+		       bool stateful);
 	/* Something waits now, or answers: from here on a server transaction is owed. Returns 0, or MG_ELIMIT when there is no room. */
 	int (*begin)(void *arg, struct mg_request *r);
 	/* A phase that had to wait is over: `verdict` is that of the whole phase (NEXT: all said NEXT). `b` in BRANCH only. The request
@@ -47,7 +49,8 @@ struct chain_events {
 	void (*resumed)(void *arg, struct mg_request *r, enum mg_phase phase, struct mg_branch *b,
 			struct mg_verdict verdict);
 	/* Bring fn(arg2) to that worker's thread; any thread. Returns 0 or MG_ELIMIT. */
-	int (*post)(void *arg, unsigned worker, void (*fn)(void *arg2, uint64_t n), void *arg2, uint64_t n);
+	int (*post)(void *arg, unsigned worker, void (*fn)(void *arg2, uint64_t n), void *arg2,
+		    uint64_t n);
 };
 
 struct mg_worker {
@@ -59,9 +62,9 @@ struct mg_worker {
 	uint64_t (*now_ms)(const struct loop *loop);
 	const struct chain_events *on;
 	void *arg;
-	uint32_t waiting_max;   /* suspended requests of this worker: 1 000 */
+	uint32_t waiting_max;      /* suspended requests of this worker: 1 000 */
 	struct chain_waits *waits; /* wait.c's own */
-	struct stats *stats;    /* rows of chain_stats.h */
+	struct stats *stats;       /* rows of chain_stats.h */
 };
 /* Ready a worker whose other fields are filled, `chain` and `waits` being NULL. Its index is its own in the whole process. Any thread; it stays where
  * it is until chain_worker_done. Returns 0, MG_ENOMEM, MG_EEXIST for an index that is taken, MG_EINVAL beyond CHAIN_WORKERS_MAX. */
@@ -92,25 +95,25 @@ bool chain_may_answer(struct mg_worker *worker, const struct mg_source *source, 
  * mg_module.h; those above the first blank line the daemon may set. */
 struct mg_request {
 	struct mg_worker *worker;
-	struct chain *chain;     /* the one it began with */
+	struct chain *chain; /* the one it began with */
 	struct sip_msg *msg;
-	struct sip_view *view;   /* NULL in MESSAGE */
-	struct arena *arena;     /* NULL in MESSAGE */
+	struct sip_view *view; /* NULL in MESSAGE */
+	struct arena *arena;   /* NULL in MESSAGE */
 	struct mg_source source;
 	const struct mg_zone *dialog_zone;
 	bool in_dialog, from_caller, stray;
-	bool to_us;              /* the Request-URI names ourselves */
-	void *user;              /* the daemon's */
+	bool to_us; /* the Request-URI names ourselves */
+	void *user; /* the daemon's */
 
-	bool stateful;           /* begin() was called */
-	bool answered;           /* a final response was given to `answer` */
+	bool stateful; /* begin() was called */
+	bool answered; /* a final response was given to `answer` */
 	uint8_t n_targets;
 	struct mg_target target[10];
 	struct sip_extra extra[8]; /* of mg_answer_header */
 	uint8_t n_extra;
-	uint16_t redirect;       /* status of mg_redirect, 0: none */
+	uint16_t redirect; /* status of mg_redirect, 0: none */
 	struct chain_attr *attrs;
-	struct list waits;       /* of this request */
+	struct list waits; /* of this request */
 };
 struct mg_branch {
 	struct mg_request *request;
@@ -149,7 +152,8 @@ void chain_branch_done(struct mg_branch *b);
 
 /* The response that a REJECT stands for, with the header lines that modules gave and Retry-After. */
 struct chain_refusal {
-	struct sip_response response; /* its texts lie here, in the request and in what the verdict names */
+	struct sip_response
+		response; /* its texts lie here, in the request and in what the verdict names */
 	struct sip_extra extra[9];
 	char retry_after[12];
 };

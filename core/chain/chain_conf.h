@@ -33,12 +33,12 @@ extern const struct conf_table chain_module_common;
 const struct conf_table *chain_variant(void *arg, const char *name, const char **known);
 
 /* A row of the root table: modules = ( { name = "acl"; ... }, ... ), a conf_list of struct conf_variant at offset `where`. */
-#define CHAIN_MODULES_OPTION(where)                                                                \
-	{                                                                                          \
-		.name = "modules", .type = CONF_GROUP, .flags = CONF_LIST, .offset = (where),      \
-		.max_items = CHAIN_MODULES_MAX, .group = &chain_module_common,                     \
-		.variant = chain_variant,                                                          \
-		.help = "what requests pass, in this order; responses pass it backwards"           \
+#define CHAIN_MODULES_OPTION(where)                                                           \
+	{                                                                                     \
+		.name = "modules", .type = CONF_GROUP, .flags = CONF_LIST, .offset = (where), \
+		.max_items = CHAIN_MODULES_MAX, .group = &chain_module_common,                \
+		.variant = chain_variant,                                                     \
+		.help = "what requests pass, in this order; responses pass it backwards"      \
 	}
 
 /* What the configuration says of one module: the group { name = ...; file = ...; options }. */

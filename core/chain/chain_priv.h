@@ -47,6 +47,7 @@ struct chain_role {
 	unsigned version;
 	const void *functions;
 	void *self;
+	const struct mg_module *owner;
 };
 
 struct chain {
@@ -62,6 +63,9 @@ struct chain {
 	unsigned n_attrs;
 	struct chain_role role[CHAIN_ROLES_MAX]; /* in the order of the modules */
 	unsigned n_roles;
+	/* Those that the chain asks itself, by their place in `role`. */
+	uint8_t sources[CHAIN_ROLES_MAX], answers[CHAIN_ROLES_MAX];
+	uint8_t n_sources, n_answers;
 	struct chain_slot slot[CHAIN_WORKERS_MAX];
 };
 
@@ -72,9 +76,8 @@ struct mg_setup {
 	bool faulted; /* it said why it fails */
 };
 
-/* The providers of a role, one after the other: `i` begins at 0. NULL behind the last. */
-const struct chain_role *chain_role_next(const struct chain *chain, const char *name,
-					 unsigned version, unsigned *i);
+/* All roles are there: note those that the chain asks. */
+void chain_roles_done(struct chain *chain);
 
 /* ---- opening shared objects (open.c, elf.c) ---- */
 
@@ -126,9 +129,9 @@ struct chain_wait {
 	uint32_t slot, generation;
 	uint16_t status;
 	uint8_t phase, next; /* where to go on */
-	bool queued;         /* a run that waits for another of the same branch to end, not for a module */
-	bool armed;          /* its hook has returned */
-	bool early;          /* resumed before that, with `verdict` */
+	bool queued; /* a run that waits for another of the same branch to end, not for a module */
+	bool armed;  /* its hook has returned */
+	bool early;  /* resumed before that, with `verdict` */
 	struct mg_verdict verdict;
 };
 
@@ -139,7 +142,7 @@ struct chain_resumption;
 struct chain_waits {
 	struct chain_run *run; /* the innermost hook that runs */
 	struct chain_wait *slots, *free;
-	uint32_t n, used, fresh; /* slots, those in use, those used at least once */
+	uint32_t n, used, fresh;                 /* slots, those in use, those used at least once */
 	_Atomic(struct chain_resumption *) mail; /* from other threads, newest first */
 	struct log_limit full, forgotten, bad;
 	struct arena scratch; /* of answers in MESSAGE */

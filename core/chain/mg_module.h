@@ -61,8 +61,10 @@ enum mg_kind { MG_NEXT, MG_DONE, MG_REJECT, MG_DROP, MG_WAIT };
  * DROP, REJECT 500 or, in REPLY and FAILURE, NEXT. `reason` is a constant: nothing copies it. */
 struct mg_verdict {
 	uint8_t kind;
-	uint16_t status;    /* REJECT: 300 to 699. DROP in BRANCH: what this target counts as, 0: as if it were not there */
-	const char *reason; /* REJECT: reason phrase, NULL: the registered one; DROP: token for log and counter [a-z0-9_], NULL: the module's name */
+	uint16_t
+		status; /* REJECT: 300 to 699. DROP in BRANCH: what this target counts as, 0: as if it were not there */
+	const char *
+		reason; /* REJECT: reason phrase, NULL: the registered one; DROP: token for log and counter [a-z0-9_], NULL: the module's name */
 	uint32_t retry_after_s; /* REJECT: a Retry-After when not 0 */
 };
 
@@ -103,12 +105,9 @@ struct mg_source {
 	struct addr addr;
 	const struct mg_zone *zone;
 	uint8_t transport; /* enum sip_transport */
-	bool proven;       /* it has shown that it receives at its address (THREATS: proof of return path) */
-	bool known;        /* an ACL'd prefix, a trunk, one that authenticated lately; ARRIVAL hooks may set it */
+	bool proven; /* it has shown that it receives at its address (THREATS: proof of return path) */
+	bool known; /* an ACL'd prefix, a trunk, one that authenticated lately; ARRIVAL hooks may set it */
 };
-/* Whether some module that provides the role "sources" knows the address as a source in `zone` (NULL: in any). A few tens of
- * nanoseconds for each; for hooks that are about to refuse. */
-bool mg_known(const struct mg_worker *worker, const struct addr *addr, const struct mg_zone *zone);
 
 /* ---- a module's own things ---- */
 
@@ -128,6 +127,10 @@ struct mg_self {
 	struct stats *counters;
 	const char *name;
 };
+/* Whether another module that provides the role "sources" knows the address as a source in `zone` (NULL: in any). Some tens of
+ * nanoseconds for each; for hooks that are about to refuse. */
+bool mg_known(const struct mg_self *self, const struct addr *addr, const struct mg_zone *zone);
+
 static inline void mg_count(struct mg_self *self, size_t counter)
 {
 	stats_add(self->counters, mg_worker_index(self->worker), counter, 1);
@@ -141,8 +144,9 @@ struct mg_reply;
 
 /* The message, as it arrived and as it is by now. In MESSAGE for responses too. */
 struct sip_msg *mg_msg(struct mg_request *r);
-struct sip_view *mg_view(struct mg_request *r); /* frozen once the first branch is made; NULL in MESSAGE */
-struct arena *mg_arena(struct mg_request *r);   /* NULL in MESSAGE */
+struct sip_view *
+mg_view(struct mg_request *r); /* frozen once the first branch is made; NULL in MESSAGE */
+struct arena *mg_arena(struct mg_request *r); /* NULL in MESSAGE */
 const struct mg_source *mg_source(const struct mg_request *r);
 /* The source has authenticated: it counts as known from here on, and every provider of the role "sources" learns it. */
 void mg_set_known(struct mg_request *r);
@@ -163,7 +167,8 @@ bool mg_stray(const struct mg_request *r);
  * Returns    0, MG_ENOMEM, MG_ELIMIT (eight are there), MG_EINVAL for text that breaks out of its line, and for Via, From, To, Call-ID,
  *            CSeq and Content-Length, which are made here.
  */
-MG_MUST_CHECK int mg_answer_header(struct mg_request *r, enum sip_hid id, struct sv name, struct sv value);
+MG_MUST_CHECK int mg_answer_header(struct mg_request *r, enum sip_hid id, struct sv name,
+				   struct sv value);
 /* Answer now (2xx too), with headers given by mg_answer_header; return mg_done() after a final one. 1xx and 2xx make a server transaction,
  * refusals don't.
  *
@@ -171,18 +176,20 @@ MG_MUST_CHECK int mg_answer_header(struct mg_request *r, enum sip_hid id, struct
  * Returns    0; MG_ELIMIT when there is no room for a server transaction (then REJECT 503); MG_EINVAL for a status that is none, in
  *            MESSAGE, for an ACK, and behind a final response.
  */
-MG_MUST_CHECK int mg_answer(struct mg_request *r, unsigned status, const char *reason, struct sv type, struct sv body);
+MG_MUST_CHECK int mg_answer(struct mg_request *r, unsigned status, const char *reason,
+			    struct sv type, struct sv body);
 
 /* ---- targets ---- */
 
 struct mg_target {
-	struct sv uri;      /* becomes the Request-URI; empty: the present one. Copied. */
-	struct sv next_hop; /* URI to send to, put on as a Route when `as_route`, else only looked up; empty: the Request-URI or Route. Copied. */
+	struct sv uri; /* becomes the Request-URI; empty: the present one. Copied. */
+	struct sv
+		next_hop; /* URI to send to, put on as a Route when `as_route`, else only looked up; empty: the Request-URI or Route. Copied. */
 	bool as_route;
-	uint16_t q;         /* 0 to 1000; higher first, equal ones in parallel */
+	uint16_t q;                 /* 0 to 1000; higher first, equal ones in parallel */
 	const struct mg_zone *zone; /* to leave by; NULL: what fits best */
-	uint32_t ring_s;    /* give up on this group after so many seconds, 0: timer C */
-	void *tag;          /* the module's own, read again in BRANCH */
+	uint32_t ring_s;            /* give up on this group after so many seconds, 0: timer C */
+	void *tag;                  /* the module's own, read again in BRANCH */
 };
 /* Add a target. Returns 0, MG_ELIMIT (ten are there), MG_EINVAL (no sip, sips or tel URI; a next hop that is no sip or sips URI; q above
  * 1000; in MESSAGE), MG_ENOMEM. */
@@ -281,7 +288,8 @@ struct mg_answers_role {
  * within ten seconds in one line with its number and the last source. */
 
 struct mg_sec_event {
-	const char *ev, *why, *act; /* constants of [a-z0-9_]; act: drop, throttle, close, or a status */
+	const char *ev, *why,
+		*act; /* constants of [a-z0-9_]; act: drop, throttle, close, or a status */
 	const struct mg_source *source;
 	struct sv method; /* empty: not known */
 };
@@ -302,15 +310,18 @@ void mg_sec_flush(const struct mg_worker *worker, struct mg_sec *kind);
 /* ---- the descriptor ---- */
 
 /* Say why `load` or `ready` fails, for the operator; with the file and line of the module's group. */
-void mg_setup_fault(struct mg_setup *setup, const char *format, ...) __attribute__((format(printf, 2, 3)));
-const struct mg_zone *mg_setup_zone(struct mg_setup *setup, const char *name); /* NULL: no such zone */
+void mg_setup_fault(struct mg_setup *setup, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+const struct mg_zone *mg_setup_zone(struct mg_setup *setup,
+				    const char *name); /* NULL: no such zone */
 unsigned mg_setup_workers(const struct mg_setup *setup);
 
 struct mg_module {
-	uint32_t abi; /* MG_ABI_VERSION; stays the first member in all versions */
+	uint32_t abi;     /* MG_ABI_VERSION; stays the first member in all versions */
 	const char *name; /* [a-z0-9_] */
 	const char *help;
-	const struct conf_table *options; /* without "name" and "file", which every module's group has; NULL: none */
+	const struct conf_table *
+		options; /* without "name" and "file", which every module's group has; NULL: none */
 	const struct stats_desc *counters;
 	size_t n_counters;
 
@@ -329,7 +340,8 @@ struct mg_module {
 	struct mg_verdict (*message)(struct mg_self *self, struct mg_request *r);
 	struct mg_verdict (*request)(struct mg_self *self, struct mg_request *r);
 	struct mg_verdict (*target)(struct mg_self *self, struct mg_request *r);
-	struct mg_verdict (*branch)(struct mg_self *self, struct mg_request *r, struct mg_branch *b);
+	struct mg_verdict (*branch)(struct mg_self *self, struct mg_request *r,
+				    struct mg_branch *b);
 	struct mg_verdict (*reply)(struct mg_self *self, struct mg_request *r, struct mg_reply *p);
 	struct mg_verdict (*failure)(struct mg_self *self, struct mg_request *r, unsigned status);
 	struct mg_verdict (*send)(struct mg_self *self, const struct mg_sending *sending);

@@ -208,6 +208,7 @@ struct chain *chain_new(const struct chain_setup *setup)
 		return NULL;
 	}
 	list_hooks(chain);
+	chain_roles_done(chain);
 	return chain;
 }
 

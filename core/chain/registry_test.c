@@ -361,8 +361,12 @@ static void sources(void **state)
 	assert_true(mg_source(&q.r)->known);
 	assert_int_equal(learned_ms, f.now_ms);
 	assert_true(chain_known(chain, &source.addr));
-	assert_true(mg_known(&f.worker, &source.addr, &play_zones[0]));
-	assert_false(mg_known(&f.worker, &source.addr, &play_zones[1]));
+	assert_true(chain_known_in(chain, &source.addr, &play_zones[0]));
+	assert_false(chain_known_in(chain, &source.addr, &play_zones[1]));
+	struct mg_self self = {.worker = &f.worker, .name = player_a.name};
+	assert_true(mg_known(&self, &source.addr, &play_zones[0])); /* b does */
+	self.name = player_b.name;
+	assert_false(mg_known(&self, &source.addr, &play_zones[0])); /* nobody but b */
 
 	open_hand = false;
 	assert_false(chain_may_answer(&f.worker, &source, 300, &max));

@@ -12,68 +12,81 @@ int mg_role_provide(struct mg_setup *setup, const char *name, unsigned version,
 
 	if (c->n_roles == CHAIN_ROLES_MAX)
 		return MG_ELIMIT;
-	c->role[c->n_roles++] = (struct chain_role){
-		.name = name, .version = version, .functions = functions, .self = self};
+	c->role[c->n_roles++] = (struct chain_role){.name = name,
+						    .version = version,
+						    .functions = functions,
+						    .self = self,
+						    .owner = c->member[setup->at].module};
 	return 0;
 }
 
-const struct chain_role *chain_role_next(const struct chain *chain, const char *name,
-					 unsigned version, unsigned *i)
+static bool is_role(const struct chain_role *role, const char *name, unsigned version)
 {
-	while (*i < chain->n_roles) {
-		const struct chain_role *role = &chain->role[(*i)++];
-		if (role->version == version && strcmp(role->name, name) == 0)
-			return role;
-	}
-	return NULL;
+	return role->version == version && strcmp(role->name, name) == 0;
 }
 
 const void *mg_role(struct mg_setup *setup, const char *name, unsigned version, void **self)
 {
-	const struct chain_role *role, *last = NULL;
-	unsigned i = 0;
+	const struct chain *c = setup->chain;
 
-	while ((role = chain_role_next(setup->chain, name, version, &i)))
-		last = role;
-	if (!last)
-		return NULL;
-	*self = last->self;
-	return last->functions;
+	for (unsigned i = c->n_roles; i-- > 0;)
+		if (is_role(&c->role[i], name, version)) {
+			*self = c->role[i].self;
+			return c->role[i].functions;
+		}
+	return NULL;
+}
+
+void chain_roles_done(struct chain *chain)
+{
+	for (unsigned i = 0; i < chain->n_roles; i++) {
+		if (is_role(&chain->role[i], MG_SOURCES_ROLE, 1))
+			chain->sources[chain->n_sources++] = (uint8_t)i;
+		if (is_role(&chain->role[i], MG_ANSWERS_ROLE, 1))
+			chain->answers[chain->n_answers++] = (uint8_t)i;
+	}
 }
 
 /* ---- who is known ---- */
 
-bool chain_known_in(const struct chain *chain, const struct addr *addr, const struct mg_zone *zone)
+/* By the word of any module but `but` (NULL: of any). */
+static bool is_known(const struct chain *chain, const struct addr *addr, const struct mg_zone *zone,
+		     const char *but)
 {
-	const struct chain_role *role;
-	unsigned i = 0;
-
-	while ((role = chain_role_next(chain, MG_SOURCES_ROLE, 1, &i))) {
+	for (unsigned i = 0; i < chain->n_sources; i++) {
+		const struct chain_role *role = &chain->role[chain->sources[i]];
 		const struct mg_sources_role *f = role->functions;
-		if (f->known(role->self, addr, zone))
+
+		if (role->owner->name != but && f->known(role->self, addr, zone))
 			return true;
 	}
 	return false;
 }
 
-bool chain_known(const struct chain *chain, const struct addr *addr)
+bool chain_known_in(const struct chain *chain, const struct addr *addr, const struct mg_zone *zone)
 {
-	return chain_known_in(chain, addr, NULL);
+	return is_known(chain, addr, zone, NULL);
 }
 
-bool mg_known(const struct mg_worker *worker, const struct addr *addr, const struct mg_zone *zone)
+bool chain_known(const struct chain *chain, const struct addr *addr)
 {
-	return chain_known_in(worker->chain, addr, zone);
+	return is_known(chain, addr, NULL, NULL);
+}
+
+bool mg_known(const struct mg_self *self, const struct addr *addr, const struct mg_zone *zone)
+{
+	return is_known(self->worker->chain, addr, zone, self->name);
 }
 
 void mg_set_known(struct mg_request *r)
 {
-	const struct chain_role *role;
-	unsigned i = 0;
+	const struct chain *chain = r->chain;
 
 	r->source.known = true;
-	while ((role = chain_role_next(r->chain, MG_SOURCES_ROLE, 1, &i))) {
+	for (unsigned i = 0; i < chain->n_sources; i++) {
+		const struct chain_role *role = &chain->role[chain->sources[i]];
 		const struct mg_sources_role *f = role->functions;
+
 		if (f->learn)
 			f->learn(role->self, &r->source.addr, mg_now_ms(r->worker));
 	}
@@ -84,14 +97,13 @@ void mg_set_known(struct mg_request *r)
 bool chain_may_answer(struct mg_worker *worker, const struct mg_source *source, size_t request,
 		      size_t *size_max)
 {
-	const struct chain_role *role;
-	unsigned i = 0;
+	const struct chain *chain = worker->chain;
 
 	*size_max = source->known || source->proven ? 0 : request + request / 2;
-	if (source->known)
-		return true;
-	while ((role = chain_role_next(worker->chain, MG_ANSWERS_ROLE, 1, &i))) {
+	for (unsigned i = 0; !source->known && i < chain->n_answers; i++) {
+		const struct chain_role *role = &chain->role[chain->answers[i]];
 		const struct mg_answers_role *f = role->functions;
+
 		if (!f->may(role->self, source, mg_now_ms(worker))) {
 			chain_count(worker, CHAIN_STAT_UNANSWERED);
 			return false;
