@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * shield, first look: how much a source that nobody knows may send, before anything of it is parsed, how many answers it gets, and how much all
+ * such sources may send together. A source that authenticates is known and no longer limited. What is remembered of sources is
+ * source_table.c; nobody is banned here.
+ */
+#include <stdlib.h>
+
+#include "chain/mg_module.h"
+#include "shield_conf.h"
+#include "source_table.h"
+
+#define OWED_FOR_REQUEST 8 /* provisional, final and repeated responses */
+#define OWED_FOR_CALL    4 /* ACK and BYE, and again */
+#define COSTS_MAX        32
+
+enum counter { SOURCE, ALL, METHOD, OWED, SOURCES, EVICTED, LEARNED, COUNTERS };
+
+static const struct stats_desc counters[COUNTERS] = {
+	[SOURCE] = {"shield_throttled_source_total",
+		    "messages and connections dropped: too many of their source", STATS_COUNTER},
+	[ALL] = {"shield_throttled_all_total",
+		 "messages and connections dropped: too many of all strangers", STATS_COUNTER},
+	[METHOD] = {"shield_throttled_method_total",
+		    "requests dropped: their method costs more than their source had left",
+		    STATS_COUNTER},
+	[OWED] = {"shield_owed_total", "messages over a limit that passed: they were owed",
+		  STATS_COUNTER},
+	[SOURCES] = {"shield_sources", "sources that are remembered", STATS_GAUGE},
+	[EVICTED] = {"shield_evicted_total",
+		     "sources forgotten within a minute: the table is too small", STATS_COUNTER},
+	[LEARNED] = {"shield_learned_total", "times that a source authenticated", STATS_COUNTER},
+};
+
+/* Limits of a zone. */
+struct limits {
+	bool on;
+	struct source_rule requests, answers;
+};
+
+struct shield {
+	struct source_table *table; /* counted: the next configuration goes on with it */
+	_Atomic uint32_t now_s;     /* of the last tick, for who is asked without a time */
+	uint32_t known_s;
+	struct source_rule all;
+	struct limits everywhere, zone[SHIELD_ZONES_MAX];
+	uint16_t cost[SIP_METHOD_END];
+	struct {
+		struct sv method;
+		uint16_t tokens;
+	} other[COSTS_MAX];
+	unsigned others;
+};
+
+enum said { SAID_SOURCE, SAID_ALL, SAID_METHOD, SAID_KINDS };
+
+struct local {
+	struct mg_sec said[SAID_KINDS];
+	struct log_limit full;
+	uint64_t evicted; /* of them told */
+};
+
+static const struct {
+	enum counter counter;
+	const char *why;
+} kinds[SAID_KINDS] = {
+	[SAID_SOURCE] = {SOURCE, "rate"},
+	[SAID_ALL] = {ALL, "rate_of_all"},
+	[SAID_METHOD] = {METHOD, "method"},
+};
+
+static const struct limits *limits_of(const struct shield *s, const struct mg_zone *zone)
+{
+	return zone && zone->index < SHIELD_ZONES_MAX ? &s->zone[zone->index] : &s->everywhere;
+}
+
+/* ---- roles ---- */
+
+static bool known(void *self, const struct addr *addr, const struct mg_zone *zone)
+{
+	const struct shield *s = self;
+	struct source source = source_find(s->table, addr, 0, false);
+
+	(void)zone; /* an address is the same everywhere */
+	return source.set &&
+	       source_known(source, atomic_load_explicit(&s->now_s, memory_order_relaxed));
+}
+
+static void learn(void *self, const struct addr *addr, uint64_t now_ms)
+{
+	const struct shield *s = self;
+
+	source_learn(s->table, addr, now_ms, (uint32_t)(now_ms / 1000) + s->known_s);
+}
+
+static bool may_answer(void *self, const struct mg_source *source, uint64_t now_ms)
+{
+	const struct shield *s = self;
+	const struct limits *limits = limits_of(s, source->zone);
+	struct source place;
+
+	if (!limits->on)
+		return true;
+	place = source_find(s->table, &source->addr, now_ms, true);
+	if (!place.set)
+		return source_take_homeless(s->table, &s->all, now_ms);
+	return source_known(place, (uint32_t)(now_ms / 1000)) ||
+	       source_take_answer(place, &limits->answers, now_ms);
+}
+
+/* ---- a configuration ---- */
+
+static uint32_t or_else(int64_t value, int64_t otherwise)
+{
+	return (uint32_t)(value == SHIELD_AUTO ? otherwise : value);
+}
+
+static int read_zones(struct mg_setup *setup, struct shield *s, const struct shield_conf *conf)
+{
+	const struct shield_zone_conf *z = conf->zones.items;
+
+	s->everywhere = (struct limits){.on = true,
+					.requests = source_rule((uint32_t)conf->requests_per_s,
+								(uint32_t)conf->requests_burst),
+					.answers = source_rule((uint32_t)conf->answers_per_s,
+							       (uint32_t)conf->answers_burst)};
+	for (unsigned i = 0; i < SHIELD_ZONES_MAX; i++)
+		s->zone[i] = s->everywhere;
+	for (size_t i = 0; i < conf->zones.n; i++) {
+		const struct mg_zone *zone = mg_setup_zone(setup, z[i].zone);
+		if (!zone || zone->index >= SHIELD_ZONES_MAX) {
+			mg_setup_fault(setup, "zones[%zu]: there is no zone \"%s\"", i, z[i].zone);
+			return MG_ENOENT;
+		}
+		s->zone[zone->index] = (struct limits){
+			.on = z[i].limit,
+			.requests = source_rule(or_else(z[i].requests_per_s, conf->requests_per_s),
+						or_else(z[i].requests_burst, conf->requests_burst)),
+			.answers = source_rule(or_else(z[i].answers_per_s, conf->answers_per_s),
+					       or_else(z[i].answers_burst, conf->answers_burst))};
+	}
+	return 0;
+}
+
+static void read_cost(struct shield *s, struct sv method, uint16_t tokens)
+{
+	enum sip_method known_method = sip_method_find(method);
+
+	if (known_method != SIP_METHOD_OTHER) {
+		s->cost[known_method] = tokens;
+	} else if (s->others < COSTS_MAX) {
+		s->other[s->others].method = method;
+		s->other[s->others++].tokens = tokens;
+	}
+}
+
+static void read_costs(struct shield *s, const struct shield_conf *conf)
+{
+	const struct shield_cost_conf *c = conf->costs.items;
+
+	for (unsigned i = 0; i < SIP_METHOD_END; i++)
+		s->cost[i] = 1;
+	for (size_t i = 0; i < conf->costs.n; i++) {
+		const char *const *method = c[i].methods.items;
+		for (size_t j = 0; j < c[i].methods.n; j++)
+			read_cost(s, sv_str(method[j]), (uint16_t)c[i].tokens);
+	}
+}
+
+static void unload(struct mg_self *self)
+{
+	struct shield *s = self->state;
+
+	source_table_unref(s->table);
+	free(s);
+}
+
+static int load(struct mg_setup *setup, struct mg_self *self, const struct mg_self *before)
+{
+	static const struct mg_sources_role sources = {.known = known, .learn = learn};
+	static const struct mg_answers_role answers = {.may = may_answer};
+	const struct shield_conf *conf = self->conf;
+	struct shield *s = self->state = calloc(1, sizeof(*s)),
+		      *old = before ? before->state : NULL;
+	int err;
+
+	if (!s)
+		return MG_ENOMEM;
+	s->table =
+		old ? source_table_ref(old->table) : source_table_new((uint32_t)conf->sources_max);
+	if (old)
+		atomic_init(&s->now_s, atomic_load_explicit(&old->now_s, memory_order_relaxed));
+	s->known_s = (uint32_t)conf->known_h * 3600;
+	s->all = source_rule((uint32_t)conf->unknown_per_s, (uint32_t)conf->unknown_burst);
+	read_costs(s, conf);
+	err = s->table ? read_zones(setup, s, conf) : MG_ENOMEM;
+	if (!err)
+		err = mg_role_provide(setup, MG_SOURCES_ROLE, 1, &sources, s);
+	if (!err)
+		err = mg_role_provide(setup, MG_ANSWERS_ROLE, 1, &answers, s);
+	if (err)
+		unload(self);
+	return err;
+}
+
+static int worker(struct mg_self *self, const struct mg_self *before)
+{
+	struct shield *s = self->state;
+	struct local *l = self->local = calloc(1, sizeof(*l));
+
+	if (l && before)
+		*l = *(const struct local *)before->local;
+	atomic_store_explicit(&s->now_s, (uint32_t)(mg_now_ms(self->worker) / 1000),
+			      memory_order_relaxed);
+	return l ? 0 : MG_ENOMEM;
+}
+
+static void worker_end(struct mg_self *self)
+{
+	free(self->local);
+}
+
+/* ---- once a second ---- */
+
+/* What the table counts by itself is shown in worker 0's part of the counters. */
+static void show_table(struct mg_self *self, uint64_t now_ms)
+{
+	const struct source_table *t = ((struct shield *)self->state)->table;
+	struct local *l = self->local;
+	uint64_t n, evicted = source_table_evicted(t);
+
+	stats_set(self->counters, 0, SOURCES, source_table_used(t));
+	stats_set(self->counters, 0, EVICTED, evicted);
+	stats_set(self->counters, 0, LEARNED, source_table_learned(t));
+	if (evicted == l->evicted || !log_limit_pass(&l->full, now_ms, &n))
+		return;
+	struct log_line line;
+	log_begin(&line, LOG_WARNING, "shield", "table_full");
+	log_str(&line, "table", "sources");
+	log_u64(&line, "max", source_table_max(t));
+	log_u64(&line, "n", evicted - l->evicted);
+	log_end(&line);
+	l->evicted = evicted;
+}
+
+static void tick(struct mg_self *self, uint64_t now_ms)
+{
+	struct shield *s = self->state;
+	struct local *l = self->local;
+
+	atomic_store_explicit(&s->now_s, (uint32_t)(now_ms / 1000), memory_order_relaxed);
+	for (unsigned i = 0; i < SAID_KINDS; i++)
+		mg_sec_flush(self->worker, &l->said[i]);
+	if (mg_worker_index(self->worker) == 0)
+		show_table(self, now_ms);
+}
+
+/* ---- what arrives ---- */
+
+static struct mg_verdict throttle(struct mg_self *self, const struct mg_source *source,
+				  struct sv method, enum said kind)
+{
+	struct local *l = self->local;
+
+	mg_count(self, kinds[kind].counter);
+	mg_sec(self->worker, &l->said[kind],
+	       &(struct mg_sec_event){.ev = "flood",
+				      .why = kinds[kind].why,
+				      .act = "throttle",
+				      .source = source,
+				      .method = method});
+	return mg_drop("flood");
+}
+
+/* Over a limit; but it may be owed, or another module may know it. */
+static bool passes_all_the_same(struct mg_self *self, struct source place,
+				const struct mg_source *source)
+{
+	if (place.set && source_spend(place)) {
+		mg_count(self, OWED);
+		return true;
+	}
+	return mg_known(self, &source->addr, source->zone);
+}
+
+static struct mg_verdict arrival(struct mg_self *self, struct mg_source *source, size_t len)
+{
+	struct shield *s = self->state;
+	const struct limits *limits = limits_of(s, source->zone);
+	uint64_t now_ms = mg_now_ms(self->worker);
+	struct source place;
+	enum said kind;
+
+	(void)len;
+	if (source->known || !limits->on)
+		return mg_next();
+	place = source_find(s->table, &source->addr, now_ms, true);
+	if (place.set && source_known(place, (uint32_t)(now_ms / 1000))) {
+		source_seen(place, now_ms);
+		source->known = true;
+		return mg_next();
+	}
+	if (place.set && !source_take(place, &limits->requests, now_ms, 1))
+		kind = SAID_SOURCE;
+	else if (!source_take_shared(s->table, &s->all, now_ms))
+		kind = SAID_ALL;
+	else
+		return mg_next();
+	if (passes_all_the_same(self, place, source))
+		return mg_next();
+	return throttle(self, source, SV(""), kind);
+}
+
+static uint32_t cost_of(const struct shield *s, const struct sip_msg *msg)
+{
+	if (msg->method != SIP_METHOD_OTHER)
+		return s->cost[msg->method];
+	for (unsigned i = 0; i < s->others; i++)
+		if (sv_eq(s->other[i].method, sip_method_text(msg)))
+			return s->other[i].tokens;
+	return 1;
+}
+
+/* A datagram has paid one token when it arrived; a request on a stream pays here, where its connection has paid for itself alone. */
+static struct mg_verdict message(struct mg_self *self, struct mg_request *r)
+{
+	struct shield *s = self->state;
+	const struct mg_source *source = mg_source(r);
+	const struct limits *limits = limits_of(s, source->zone);
+	const struct sip_msg *msg = mg_msg(r);
+	bool datagram = source->transport == SIP_TRANSPORT_UDP;
+	uint64_t now_ms;
+	uint32_t cost;
+	struct source place;
+	enum said kind;
+
+	if (msg->kind != SIP_KIND_REQUEST || source->known || !limits->on)
+		return mg_next();
+	cost = cost_of(s, msg) - datagram;
+	if (cost == 0)
+		return mg_next();
+	now_ms = mg_now_ms(self->worker);
+	place = source_find(s->table, &source->addr, now_ms, true);
+	if (place.set && !source_take(place, &limits->requests, now_ms, cost))
+		kind = datagram || cost > 1 ? SAID_METHOD : SAID_SOURCE;
+	else if (!datagram && !source_take_shared(s->table, &s->all, now_ms))
+		kind = SAID_ALL;
+	else
+		return mg_next();
+	if (passes_all_the_same(self, place, source))
+		return mg_next();
+	return throttle(self, source, sip_method_text(msg), kind);
+}
+
+/* ---- what is owed ---- */
+
+static void owe(struct mg_self *self, const struct addr *addr, const struct mg_zone *zone,
+		uint32_t n)
+{
+	struct shield *s = self->state;
+	uint64_t now_ms = mg_now_ms(self->worker);
+	struct source place;
+
+	if (!limits_of(s, zone)->on)
+		return;
+	place = source_find(s->table, addr, now_ms, true);
+	if (place.set && !source_known(place, (uint32_t)(now_ms / 1000)))
+		source_owe(place, n);
+}
+
+/* Whoever is sent a request may answer it. */
+static struct mg_verdict on_send(struct mg_self *self, const struct mg_sending *sending)
+{
+	if (!sv_starts(sending->bytes, SV("SIP/2.0 ")))
+		owe(self, &sending->peer, sending->zone, OWED_FOR_REQUEST);
+	return mg_next();
+}
+
+/* Whoever has set up a call may acknowledge and end it. */
+static void final(struct mg_self *self, struct mg_request *r, unsigned status)
+{
+	const struct mg_source *source = mg_source(r);
+
+	if (mg_msg(r)->method == SIP_METHOD_INVITE && status / 100 == 2 && !source->known &&
+	    !mg_in_dialog(r))
+		owe(self, &source->addr, source->zone, OWED_FOR_CALL);
+}
+
+extern const struct mg_module shield_module;
+const struct mg_module shield_module = {
+	.abi = MG_ABI_VERSION,
+	.name = "shield",
+	.help = "limits for sources that nobody knows",
+	.options = &shield_table,
+	.counters = counters,
+	.n_counters = COUNTERS,
+	.load = load,
+	.unload = unload,
+	.worker = worker,
+	.worker_end = worker_end,
+	.tick = tick,
+	.arrival = arrival,
+	.message = message,
+	.send = on_send,
+	.final = final,
+};
