@@ -121,6 +121,68 @@ static void loops_fail_cleanly(void **state)
 	close(fds[1]);
 }
 
+struct busy {
+	struct loop_hook hook;
+	struct wheel_timer timer;
+	unsigned hooks, timers;
+};
+
+static void count_hook(struct loop_hook *hook)
+{
+	container_of(hook, struct busy, hook)->hooks++;
+}
+
+static void count_timer(struct wheel_timer *timer, uint64_t now_ms)
+{
+	(void)now_ms;
+	container_of(timer, struct busy, timer)->timers++;
+}
+
+/* Once everything is there, turns and what is done in them take no memory. */
+static void turns_allocate_nothing(void **state)
+{
+	struct loop *loop = loop_plain();
+	struct loop_waker *waker = loop_waker_new(loop, count_wake, NULL, "waker");
+	struct mailbox *box = mailbox_new(2, 8, 1);
+	struct busy busy = {.hook.fn = count_hook};
+	struct loop_watch watch;
+	size_t before = 0;
+	int fds[2];
+
+	(void)state;
+	assert_true(waker && box);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+	assert_int_equal(loop_watch(loop, &watch, fds[0], LOOP_WRITE, count, "watch"), 0);
+	assert_int_equal(mailbox_open(box, 1, loop, count_letter, NULL), 0);
+	loop_at_turn(loop, &busy.hook);
+	wheel_timer_init(&busy.timer, count_timer);
+	for (unsigned i = 0; i < 100; i++) {
+		if (i == 2)
+			before = alloc_count;
+		calls = 0;
+		loop_wake(waker);
+		assert_int_equal(mailbox_send(box, 0, 1, 0, &calls), 0);
+		wheel_add(loop_wheel(loop), &busy.timer, loop_now_ms(loop) - 1);
+		assert_int_equal(loop_turn(loop, 0), 0);
+		assert_int_equal(calls, 3);
+		assert_int_equal(loop_watch_set(&watch, LOOP_READ), 0);
+		assert_int_equal(loop_watch_set(&watch, LOOP_READ | LOOP_WRITE), 0);
+		usleep(1000);
+	}
+	assert_int_equal(alloc_count, before);
+	assert_int_equal(busy.hooks, 100);
+	assert_true(busy.timers >= 5);
+	loop_hook_remove(&busy.hook);
+	wheel_del(loop_wheel(loop), &busy.timer);
+	loop_unwatch(&watch);
+	mailbox_close(box, 1);
+	mailbox_free(box, NULL);
+	loop_waker_free(waker);
+	loop_free(loop);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 /* ---- HTTP ---- */
 
 struct web {
@@ -268,6 +330,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(loops_fail_cleanly),
+		cmocka_unit_test(turns_allocate_nothing),
 		cmocka_unit_test(http_fails_cleanly),
 		cmocka_unit_test(http_accepts_with_a_reserve_only),
 	};
