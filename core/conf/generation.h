@@ -22,7 +22,7 @@
 
 #include "base/err.h"
 
-#define GENERATION_THREADS_MAX 65
+#define GENERATION_THREADS_MAX 66
 
 /* Embedded at the begin of what is configured, which must be aligned as it is (64: aligned_alloc).
  * Fields are this file's own, but for `number` and `left`.

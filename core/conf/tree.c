@@ -11,17 +11,19 @@
 
 /* A key that was there before would end libconfig's reading, and mistakes behind it were not found in
  * this run. So it gets another name in a copy: the n-th of those that begin with a capital, which
- * no table has. Short names have few of them; libconfig refuses the rest.
+ * no table has; none that could go on a number before it, as in "a=0x1b=2". Short names have few of
+ * them; libconfig refuses the rest.
  */
 static void rename_key(char *p, size_t len, size_t n)
 {
-	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+	static const char first[] = "GHIJKMNOPQRSTUVWYZ";
+	static const char other[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 
-	p[0] = letters[n % 26];
-	n /= 26;
+	p[0] = first[n % (sizeof(first) - 1)];
+	n /= sizeof(first) - 1;
 	for (size_t i = 1; i < len; i++) {
-		p[i] = letters[n % 36];
-		n /= 36;
+		p[i] = other[n % (sizeof(other) - 1)];
+		n /= sizeof(other) - 1;
 	}
 }
 
