@@ -16,7 +16,8 @@ enum {
 	KEEPALIVE_MAX = 4, /* up to so many bytes of anything are a keepalive */
 	OVER = SIP_DATAGRAM_MAX + 1 -
 	       TP_BUF_USUAL, /* one byte more than a message may have tells that it has more */
-	STEP_US = 1000,      /* the wall clock was set when it moved so far against ours */
+	STEP_US = 1000,      /* the wall clock was set when it moved so far against ours, */
+	LOOKS = 4,           /* and not only seemed to, because the thread had to wait */
 };
 
 struct udp_in {
@@ -47,16 +48,31 @@ static uint64_t arrived_us(int64_t stamp_us, int64_t wall_us, uint64_t now_us)
 	return stamp_us && at > 0 && (uint64_t)at < now_us ? (uint64_t)at : now_us;
 }
 
-/* The wall clock's lead over the loop's. Returns whether it still is what it was. */
-static bool wall_clock(struct udp_in *in, uint64_t now_us)
+/* The wall clock's lead over the loop's; more, if the thread had to wait between the two. */
+static int64_t read_lead(void)
 {
+	int64_t ours = (int64_t)loop_clock_us();
 	struct timespec t;
 
 	clock_gettime(CLOCK_REALTIME, &t);
-	int64_t lead = (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000 - (int64_t)now_us;
-	int64_t moved = lead - in->wall_us;
-	in->wall_us = lead;
-	return moved < STEP_US && moved > -STEP_US;
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000 - ours;
+}
+
+/* Look at the wall clock: mostly once, until it is what it was. Returns whether that was so, or else it was set. */
+static bool look_at_wall(struct udp_in *in)
+{
+	int64_t least = INT64_MAX;
+
+	for (unsigned i = 0; i < LOOKS; i++) {
+		int64_t lead = read_lead(), moved = lead - in->wall_us;
+		least = lead < least ? lead : least;
+		if (moved < STEP_US && moved > -STEP_US) {
+			in->wall_us = lead;
+			return true;
+		}
+	}
+	in->wall_us = least;
+	return false;
 }
 
 /* ---- making one ---- */
@@ -73,7 +89,7 @@ struct udp_in *udp_in_new(void)
 		return NULL;
 	}
 	in->used = BATCH;
-	(void)wall_clock(in, loop_clock_us());
+	(void)look_at_wall(in);
 	for (unsigned i = 0; i < BATCH; i++) {
 		in->piece[i][1] = (struct iovec){in->over[i], OVER};
 		in->header[i].msg_hdr = (struct msghdr){.msg_name = &in->name[i],
@@ -274,8 +290,8 @@ static int receive(struct udp_socket *s, int *most)
 		return n ? -errno : -EAGAIN;
 	if (places == BATCH)
 		in->used = (unsigned)n;
+	bool stamps = look_at_wall(in);
 	uint64_t now = loop_clock_us();
-	bool stamps = wall_clock(in, now);
 	for (unsigned i = 0; i < (unsigned)n; i++)
 		datagram(s, i, now, stamps);
 	return n;
