@@ -17,6 +17,7 @@
 #define LENGTH     (AT_LOOP + 16)
 
 static_assert(LENGTH <= TXN_BRANCH_MAX, "a branch fits");
+static_assert(CHANCE == TXN_KEY_LEN, "the chance makes the key");
 
 static void write_hex(char *out, unsigned digits, uint64_t v)
 {
@@ -54,13 +55,33 @@ int txn_branch(struct txn_table *table, uint64_t loop, char out[TXN_BRANCH_MAX])
 	return LENGTH;
 }
 
+/* Usually it comes back as it was written. */
+static bool is_ours(struct sv branch)
+{
+	return branch.n == LENGTH &&
+	       (memcmp(branch.p, SIP_BRANCH_COOKIE "m", COOKIE_LEN + 1) == 0 ||
+		sv_ieq(sv_of(branch.p, COOKIE_LEN + 1), SV(SIP_BRANCH_COOKIE "m")));
+}
+
+bool branch_key(struct sv branch, uint8_t key[TXN_KEY_LEN])
+{
+	if (!is_ours(branch))
+		return false;
+	/* The bit that makes lower case of letters is set in all other characters of a branch but "_", which stays different from them. */
+	for (unsigned i = 0; i < TXN_KEY_LEN; i++)
+		key[i] = (uint8_t)((branch.p[AT_CHANCE + i] | 0x20) ^
+				   (branch.p[AT_LOOP + i] | 0x20));
+	key[0] ^= (uint8_t)(branch.p[AT_WORKER] | 0x20);
+	key[1] ^= (uint8_t)(branch.p[AT_WORKER + 1] | 0x20);
+	return true;
+}
+
 bool txn_branch_read(struct sv branch, unsigned *worker, uint64_t *loop)
 {
 	uint64_t w, l;
 
-	if (branch.n != LENGTH ||
-	    !sv_ieq(sv_of(branch.p, COOKIE_LEN + 1), SV(SIP_BRANCH_COOKIE "m")) ||
-	    !read_hex(branch.p + AT_WORKER, 2, &w) || !read_hex(branch.p + AT_LOOP, 16, &l))
+	if (!is_ours(branch) || !read_hex(branch.p + AT_WORKER, 2, &w) ||
+	    !read_hex(branch.p + AT_LOOP, 16, &l))
 		return false;
 	*worker = (unsigned)w;
 	*loop = l;

@@ -187,24 +187,33 @@ static void ack_cannot_be_sent(void **unused)
 /* An INVITE that cannot be read again, since it grew beyond what a message may be: no ACK and no CANCEL can be built, and nothing breaks. */
 static void unreadable_invite(void **unused)
 {
+	static char many_lines[2048] = "INVITE sip:x SIP/2.0\r\n";
+	static const char *const rows[] = {"INVITE sip:x SIP/2.0\r\nno header\r\n\r\n", many_lines,
+					   "INVITE sip:x SIP/2.0\r\nVia: x"};
 	struct tp_target to = {.transport = SIP_TRANSPORT_UDP};
 
 	(void)unused;
+	for (unsigned i = 0; i <= SIP_HEADER_LINES_MAX; i++)
+		strcat(many_lines, "a: b\r\n");
+	strcat(many_lines, "\r\n");
 	assert_int_equal(addr_parse(SV("203.0.113.7:5060"), ADDR_PORT, &to.addr), 0);
-	int n = txn_branch(world.table, 1, question.branch);
-	question.branch[n] = 0;
-	question.client =
-		txn_client_new(world.table, sv_str(question.branch), SIP_METHOD_INVITE, &to,
-			       SV("INVITE sip:x SIP/2.0\r\nno header\r\n\r\n"), &world_ops, NULL);
-	assert_non_null(question.client);
-	answer(&question, "INVITE", 180, NULL);
-	txn_client_cancel(question.client, SV(""));
-	assert_true(txn_client_cancelled(question.client));
-	answer(&question, "INVITE", 487, NULL);
-	answer(&question, "INVITE", 487, NULL);
-	assert_string_equal(notes(), "up:180 up:487");
-	assert_string_equal(sent_what(0), "INVITE");
-	txn_client_release(question.client);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		int n = txn_branch(world.table, 1, question.branch);
+		question.branch[n] = 0;
+		question.client =
+			txn_client_new(world.table, sv_str(question.branch), SIP_METHOD_INVITE, &to,
+				       sv_str(rows[i]), &world_ops, NULL);
+		assert_non_null(question.client);
+		answer(&question, "INVITE", 180, NULL);
+		txn_client_cancel(question.client, SV(""));
+		assert_true(txn_client_cancelled(question.client));
+		answer(&question, "INVITE", 487, NULL);
+		answer(&question, "INVITE", 487, NULL);
+		assert_string_equal(notes(), "up:180 up:487");
+		assert_string_equal(sent_what(0), "INVITE");
+		txn_client_release(question.client);
+		world.tp.n = 0;
+	}
 }
 
 /* ---- from within callbacks ---- */

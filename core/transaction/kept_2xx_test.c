@@ -269,6 +269,26 @@ static void spiral(void **unused)
 	txn_server_unref(server2);
 }
 
+/* Another server takes over: the first one's reference goes. */
+static void other_server(void **unused)
+{
+	static struct arrived again;
+	struct txn_server *server2 = serve_new(&(struct say){.branch = "z9hG4bKother"}, &again);
+
+	(void)unused;
+	txn_client_keep_2xx(call.client, server, NULL, SV(""));
+	txn_client_keep_2xx(call.client, server2, NULL, SV(""));
+	txn_client_keep_2xx(call.client, server2, NULL, SV(""));
+	assert_int_equal(server->txn.own_refs, 1);
+	assert_int_equal(server2->txn.own_refs, 2);
+	world.during = NULL;
+	says_200("b1");
+	reply(server, 500);
+	reply(server2, 500);
+	let_go();
+	txn_server_unref(server2);
+}
+
 /* What it may be called for at the wrong time changes nothing. */
 static void wrong_time(void **unused)
 {
@@ -305,6 +325,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(crosses_cancel, begin, end),
 		cmocka_unit_test_setup_teardown(server_over_first, begin, end),
 		cmocka_unit_test_setup_teardown(spiral, begin, end),
+		cmocka_unit_test_setup_teardown(other_server, begin, end),
 		cmocka_unit_test_setup_teardown(wrong_time, begin, end),
 	};
 

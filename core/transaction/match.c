@@ -151,8 +151,13 @@ bool match_request(const struct txn_table *table, struct sip_msg *msg, struct sv
 void match_client(const struct txn_table *table, struct sv branch, struct sv method,
 		  uint8_t key[TXN_KEY_LEN])
 {
+	enum sip_method known = sip_method_find(method);
 	struct mix m;
 
+	if (known != SIP_METHOD_OTHER && branch_key(branch, key)) {
+		key[2] ^= (uint8_t)(0x80 | known);
+		return;
+	}
 	mix_start(&m, table, OF_CLIENT);
 	mix_folded(&m, branch);
 	mix_add(&m, method);

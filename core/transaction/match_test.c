@@ -38,7 +38,7 @@ struct row {
 
 #define OLD "" /* no branch: an element of RFC 2543 */
 
-static const struct row rows[] = {
+static const struct row cases[] = {
 	{"the same again", {0}, {0}, TXN_ABSORBED},
 	{"another branch", {0}, {.branch = "z9hG4bKpeer2"}, TXN_NEW},
 	{"branch in another case", {0}, {.branch = "Z9hg4bKPEER1"}, TXN_ABSORBED},
@@ -81,12 +81,12 @@ static const struct row rows[] = {
 static void requests(void **unused)
 {
 	(void)unused;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct txn_server *server = serve_new(&rows[i].first, &first), *none = server;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct txn_server *server = serve_new(&cases[i].first, &first), *none = server;
 		assert_non_null(server);
 		reply(server, 404);
-		if (request(&rows[i].then, &none) != rows[i].found)
-			fail_msg("%s", rows[i].name);
+		if (request(&cases[i].then, &none) != cases[i].found)
+			fail_msg("%s", cases[i].name);
 		assert_null(none);
 		txn_server_unref(server);
 		pass(64 * 500 + 100);
@@ -126,6 +126,74 @@ static void long_fields(void **unused)
 	assert_int_equal(request(&old, NULL), TXN_ABSORBED);
 	reply(server, 500);
 	txn_server_unref(server);
+	/* Fields that do not fit together are compressed on the way. */
+	uri[700] = 0;
+	server = serve_new(&old, &first);
+	static char *const ends[] = {uri + 699, call + 255, tag + 255, via + 1502};
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		*ends[i] ^= 1;
+		assert_int_equal(request(&old, NULL), TXN_NEW);
+		*ends[i] ^= 1;
+	}
+	assert_int_equal(request(&old, NULL), TXN_ABSORBED);
+	reply(server, 500);
+	txn_server_unref(server);
+}
+
+/* Hosts are folded as long as they are hosts. */
+static void long_host(void **unused)
+{
+	static char host[900];
+	struct say s = {.sent_by = host};
+
+	(void)unused;
+	memset(host, 'h', 253);
+	for (size_t i = 60; i < 253; i += 61)
+		host[i] = '.';
+	struct txn_server *server = serve_new(&s, &first);
+	host[252] = 'H';
+	assert_int_equal(request(&s, NULL), TXN_ABSORBED);
+	host[252] = 'g';
+	assert_int_equal(request(&s, NULL), TXN_NEW);
+	reply(server, 500);
+	txn_server_unref(server);
+}
+
+/* What sip_check would have refused finds nothing and begins nothing. */
+static void lacking(void **unused)
+{
+	static const char *const rows[] = {
+		"\r\n",
+		"Via: nonsense\r\n\r\n",
+		"Via: SIP/2.0/UDP a\r\n\r\n",
+		"Via: SIP/2.0/UDP a\r\nTo: <sip:b>\r\n\r\n",
+		"Via: SIP/2.0/UDP a\r\nTo: <sip:b>\r\nFrom: <sip:a>\r\n\r\n",
+	};
+	static const char *const starts[] = {"INVITE sip:b SIP/2.0", "ACK sip:b SIP/2.0",
+					     "CANCEL sip:b SIP/2.0", "OPTIONS sip:b SIP/2.0",
+					     "SIP/2.0 200 OK"};
+	struct txn_server *server;
+	struct sip_where at;
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		for (size_t k = 0; k < sizeof(starts) / sizeof(starts[0]); k++) {
+			int n = snprintf(first.bytes, sizeof(first.bytes), "%s\r\n%s", starts[k],
+					 rows[i]);
+			struct sip_msg *msg = &first.msg;
+			assert_true(sip_parse_datagram(msg, first.bytes, (size_t)n, &at) > 0);
+			first.rx = (struct tp_rx){.msg = msg};
+			first.kept = (struct tp_kept){.msg = msg};
+			if (k == 4) {
+				assert_false(txn_response(world.table, &first.rx));
+				continue;
+			}
+			assert_int_equal(txn_request(world.table, &first.rx, &server),
+					 k == 2 ? TXN_CANCEL : TXN_NEW);
+			assert_null(server);
+			assert_null(txn_server_new(world.table, &first.kept));
+			txn_ack_passes(world.table, msg);
+		}
 }
 
 /* ---- ACK ---- */
@@ -345,6 +413,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(requests, begin, end),
 		cmocka_unit_test_setup_teardown(long_fields, begin, end),
+		cmocka_unit_test_setup_teardown(long_host, begin, end),
+		cmocka_unit_test_setup_teardown(lacking, begin, end),
 		cmocka_unit_test_setup_teardown(ack, begin, end),
 		cmocka_unit_test_setup_teardown(old_ack, begin, end),
 		cmocka_unit_test_setup_teardown(cancel, begin, end),

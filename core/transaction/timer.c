@@ -104,10 +104,6 @@ static void fire(struct wheel_timer *timer, uint64_t now_ms)
 		event = t->resend_event;
 		t->resend_event = NO_EVENT;
 	}
-	if (!event) {
-		schedule(t, now_ms);
-		return;
-	}
 	txn_hold(t);
 	txn_run(t, event, &in);
 	if (t->flags & TXN_LINKED)

@@ -312,6 +312,24 @@ static void hundred_not_written(void **unused)
 	txn_server_unref(other);
 }
 
+static void hundred_not_sent(void **unused)
+{
+	struct txn_server *server = serve_new(&(struct say){0}, &first);
+
+	(void)unused;
+	txn_server_100(server, write_100, who);
+	world.tp.err = -ENOBUFS;
+	pass(200);
+	assert_int_equal(stat(TXN_STAT_UNSENT), 1);
+	assert_int_equal(request(&(struct say){0}, NULL), TXN_ABSORBED);
+	assert_int_equal(stat(TXN_STAT_REPLAYED), 0);
+	world.tp.err = 0;
+	assert_int_equal(request(&(struct say){0}, NULL), TXN_ABSORBED);
+	assert_string_equal(sent_what(0), "100");
+	reply(server, 404);
+	txn_server_unref(server);
+}
+
 /* RFC 4320 §4.1: to other requests 100 is forbidden before a client's Timer E is T2, and owed then. */
 static void hundred_for_others(void **unused)
 {
@@ -450,6 +468,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(hundred, begin, end),
 		cmocka_unit_test_setup_teardown(hundred_not_needed, begin, end),
 		cmocka_unit_test_setup_teardown(hundred_not_written, begin, end),
+		cmocka_unit_test_setup_teardown(hundred_not_sent, begin, end),
 		cmocka_unit_test_setup_teardown(hundred_for_others, begin, end),
 		cmocka_unit_test_setup_teardown(forbidden_to_others, begin, end),
 		cmocka_unit_test_setup_teardown(machine_stood_still, begin, end),

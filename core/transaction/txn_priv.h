@@ -338,6 +338,11 @@ void match_client(const struct txn_table *table, struct sv branch, struct sv met
 /* Call-ID, CSeq number and To tag, as a 2xx and its ACK have them. */
 bool match_2xx(const struct txn_table *table, struct sip_msg *msg, uint8_t key[TXN_KEY_LEN]);
 
+/* ---- branch.c ---- */
+
+/* A key out of a branch of ours, its case ignored: the chance in it is as good as a MAC, and who can answer knows it anyway. False when it has not our form. */
+bool branch_key(struct sv branch, uint8_t key[TXN_KEY_LEN]);
+
 /* ---- server.c ---- */
 
 /* Send by the way back. */
