@@ -104,6 +104,7 @@ static void test_servers_fail(void **state)
 	put("a", NOW);
 	lost("a",
 	     NOW + 1); /* another worker's question, when this one had an answer: it stays as it was */
+	assert_string_equal(get("a", DNS_SRV, NOW + TTL - 1), "fresh a");
 	assert_string_equal(get("a", DNS_SRV, NOW + TTL), "stale a");
 	lost("a", now);
 	assert_string_equal(get("a", DNS_SRV, now), "fresh stale a");

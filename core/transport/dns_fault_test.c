@@ -101,6 +101,19 @@ static void test_partial_at_the_end(void **state)
 	assert_string_equal(seek(&w, &want), UDP_HOP);
 }
 
+/* The first target's address does not come: one try of the servers, then those behind it must do. */
+static void test_first_target_is_lost(void **state)
+{
+	struct dns_want want = want_udp("two.example");
+
+	(void)state;
+	conf.timeout_ms = 50;
+	conf.tries = 20;
+	begin();
+	w.server.mute = PK_AAAA;
+	assert_string_equal(seek(&w, &want), UDP_HOP);
+}
+
 static void test_no_naptr_server(void **state)
 {
 	(void)state;
@@ -151,6 +164,45 @@ static void test_late_naptr(void **state)
 	w.server.delay_ms = 300;
 	w.server.only = PK_NAPTR;
 	assert_string_equal(seek_host(&w, "late.example"), UDP_HOP);
+}
+
+/* SRV records are late, so the host's own address is about to be taken; then they say that there is no service. */
+static bool late_refusal(void)
+{
+	static const char *const refused[] = {
+		"none.example A 300 192.0.2.99",
+		"_sip._udp.none.example SRV 300 0 0 0 .",
+		NULL,
+	};
+	struct dns_want want = want_udp("none.example");
+	struct seek s;
+
+	conf.timeout_ms = 30;
+	conf.tries = 20;
+	begin();
+	w.server.zone = refused;
+	w.server.mute = PK_AAAA;
+	w.server.only = PK_SRV;
+	w.server.delay_ms = LONG_MS;
+	seek_begin(&w, &s, &want);
+	assert_int_equal(s.ret, 0);
+	while (!s.done && !s.lookup.n)
+		assert_int_equal(loop_turn(w.loop, 100), 0);
+	release_delayed(&w.server);
+	turn_until(&w, &s.done);
+	return strcmp(seek_text(&s), "ENOENT") == 0;
+}
+
+/* Unless this machine stops for longer than an address waits for others. */
+static void test_late_refusal(void **state)
+{
+	unsigned tries = 1;
+
+	(void)state;
+	while (!late_refusal()) {
+		assert_true(tries++ < 5);
+		world_end(&w);
+	}
 }
 
 static void test_server_failure_is_remembered(void **state)
@@ -353,6 +405,17 @@ static void test_stale_when_servers_are_silent(void **state)
 	assert_int_equal(again.ret, 1);
 	assert_string_equal(seek_text(&again), UDP_HOP);
 	assert_int_equal(counted(&w, TP_STAT_DNS_STALE), 2);
+}
+
+/* c-ares goes on trying for longer than this test waits. */
+static void test_stale_after_one_try(void **state)
+{
+	(void)state;
+	conf.tries = 20;
+	begin_stale(50);
+	w.server.manner = SRV_SILENT;
+	assert_string_equal(seek_host(&w, "srv.example"), UDP_HOP);
+	assert_int_equal(counted(&w, TP_STAT_DNS_STALE), 1);
 }
 
 static void test_old_answers_are_replaced(void **state)
@@ -566,10 +629,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_budget),
 		TEST(test_partial_at_the_end),
+		TEST(test_first_target_is_lost),
 		TEST(test_no_naptr_server),
 		TEST(test_no_srv_server),
 		TEST(test_no_aaaa_server),
 		TEST(test_late_naptr),
+		TEST(test_late_refusal),
 		TEST(test_server_failure_is_remembered),
 		TEST(test_no_servers),
 		TEST(test_second_server),
@@ -582,6 +647,7 @@ int main(void)
 		TEST(test_ttls),
 		TEST(test_stale_when_servers_are_dead),
 		TEST(test_stale_when_servers_are_silent),
+		TEST(test_stale_after_one_try),
 		TEST(test_old_answers_are_replaced),
 		TEST(test_not_older_than_allowed),
 		TEST(test_joined),

@@ -33,6 +33,7 @@ struct steps {
 	struct dns_job *job;
 	uint64_t now_ms;
 	unsigned n_services, n_targets;
+	bool looked;  /* there were targets whose addresses matter */
 	bool refused; /* there are SRV records, and they say that there is no service */
 	struct service service[DNS_RECORDS_MAX];
 	struct target target[DNS_HOPS_MAX];
@@ -178,6 +179,7 @@ static enum step addresses(struct steps *s)
 	bool any_pending = false, first_pending = false, first_waits = false;
 
 	lookup->n = 0;
+	s->looked = true;
 	for (unsigned i = 0; i < s->n_targets; i++)
 		f[i] = ask_addresses(s, i);
 	for (unsigned i = 0; i < s->n_targets; i++) {
@@ -326,7 +328,6 @@ static unsigned same_rank(const struct service *service, unsigned n)
 
 static enum step all_services(struct steps *s)
 {
-	bool any_targets = false;
 	unsigned n;
 
 	if (!services(s))
@@ -337,34 +338,43 @@ static enum step all_services(struct steps *s)
 
 		if (step != STEP_NOTHING)
 			return step;
-		any_targets |= s->n_targets > 0;
 	}
-	if (any_targets || s->refused)
+	if (s->looked || s->refused)
 		return STEP_NOTHING;
 	return host_addresses(s);
 }
 
 /* ---- the end ---- */
 
-static int error_of(const struct dns_job *job)
+static bool is_address(const struct dns_question *q)
+{
+	return q->type == DNS_A || q->type == DNS_AAAA;
+}
+
+static int error_of(const struct steps *s)
 {
 	int err = MG_ENOENT;
 
-	for (unsigned i = 0; i < job->n_questions; i++) {
-		const struct dns_question *q = &job->question[i];
+	for (unsigned i = 0; i < s->job->n_questions; i++) {
+		const struct dns_question *q = &s->job->question[i];
 
 		if (q->over_limit)
 			return MG_ELIMIT;
+		if (is_address(q) && !s->looked) /* asked before it turned out not to matter */
+			continue;
 		if (!q->settled || dns_set_kind(q->set) == DNS_LOST)
 			err = -ETIMEDOUT;
 	}
 	return err;
 }
 
-static bool any_pending(const struct dns_job *job)
+/* An answer that the steps went on without. Of addresses they waited for all that matter. */
+static bool services_pending(const struct dns_job *job)
 {
 	for (unsigned i = 0; i < job->n_questions; i++) {
-		if (!job->question[i].settled)
+		const struct dns_question *q = &job->question[i];
+
+		if (!q->settled && !is_address(q))
 			return true;
 	}
 	return false;
@@ -377,12 +387,11 @@ bool dns_steps(struct dns_job *job, uint64_t now_ms)
 	job->wake_ms = job->deadline_ms;
 	job->lookup->n = 0;
 	enum step step = job->port ? host_addresses(&s) : all_services(&s);
-	/* Nothing, but something we did not want to wait for may still come. */
-	if (step == STEP_NOTHING && now_ms < job->deadline_ms && any_pending(job))
+	if (step == STEP_NOTHING && services_pending(job)) /* there may be something after all */
 		step = STEP_WAIT;
 	if (step == STEP_WAIT && now_ms < job->deadline_ms)
 		return false;
-	job->lookup->err = job->lookup->n ? 0 : error_of(job);
+	job->lookup->err = job->lookup->n ? 0 : error_of(&s);
 	dns_targets_sort(job->dns->shared, job->lookup->hop, job->lookup->n, now_ms);
 	return true;
 }

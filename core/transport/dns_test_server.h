@@ -34,6 +34,7 @@ struct test_server {
 	enum srv_manner manner;
 	uint16_t only;      /* the manner is for questions of that type; 0: all */
 	uint32_t delay_ms;  /* of answers by UDP, to questions of type `only` */
+	uint16_t mute;      /* questions of that type are never answered */
 	unsigned questions; /* received */
 	unsigned streams;   /* of these by TCP */
 	unsigned with_edns;
@@ -164,7 +165,7 @@ static inline bool answer_to(struct test_server *s, struct sv question, bool str
 	s->with_edns += has_opt(q);
 	enum srv_manner manner = s->only && s->only != type ? SRV_ANSWERS : s->manner;
 	uint16_t id = (uint16_t)(q[0] << 8 | q[1]);
-	if (manner == SRV_SILENT)
+	if (manner == SRV_SILENT || s->mute == type)
 		return false;
 	pk_begin(p, id, 0, name, type);
 	if (manner == SRV_FAILS) {
@@ -189,6 +190,17 @@ static inline void on_delay(struct wheel_timer *timer, uint64_t now_ms)
 
 	(void)now_ms;
 	(void)!sendto(d->server->udp.fd, d->b, d->n, 0, (struct sockaddr *)&d->to, sizeof(d->to));
+}
+
+/* Send at once what waits for its delay. */
+static inline void release_delayed(struct test_server *s)
+{
+	for (struct delayed *d = s->delayed; d; d = d->next) {
+		if (wheel_is_set(&d->timer)) {
+			wheel_del(loop_wheel(s->loop), &d->timer);
+			on_delay(&d->timer, 0);
+		}
+	}
 }
 
 static inline void send_later(struct test_server *s, const struct pk *p,
