@@ -22,6 +22,7 @@ static void combinations(void **state)
 		{WORLD_LEAST "limits = { cps = 50;\n burst = 20; };", "test.cfg:3: limits.burst: found 20, allowed: at least cps (50)\n"},
 		{WORLD_LEAST "limits = {\n cps = 500; };", "test.cfg:2: limits.burst: found 200 (the default), allowed: at least cps (500)\n"},
 		{"zones = ( { name = \"a\"; listen = ( \"udp:*\",\n\"upd:*\", \"tcp:*\" ); } );", "test.cfg:2: zones[0].listen[1]: found \"upd:*\", allowed: \"udp:...\" or \"tcp:...\"\n"},
+		{"zones = ( { name = \"a\"; listen = ( \"udp:*\" ); } );\ntimer_c_s = 200; note = \"n\"; workers = 3;", "test.cfg:1: secret: found nothing, allowed: a secret, when there is a note and 3 workers\n"},
 		/* the whole */
 		{WORLD_LEAST "workers = 9; timer_c_s = 2000;", "test.cfg:1: found this combination, allowed: workers of up to 8, or a timer_c_s of up to 1000\n"},
 		/* checks wait until single values are right */

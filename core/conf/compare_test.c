@@ -145,7 +145,79 @@ static void each_type(void **state)
 	}
 }
 
-/* Lists in which nothing needs a restart are not compared at all: thousands of trunks are fine. */
+/* ---- groups of a list, by name and by position ---- */
+
+struct named {
+	const char *name;
+	int64_t threads;
+	struct conf_list inner;
+};
+struct numbered {
+	int64_t threads;
+};
+struct lists {
+	struct conf_list named, numbered, calm;
+};
+
+/* clang-format off */
+static const struct conf_option numbered_options[] = {
+	{.name = "threads", .type = CONF_INT, .flags = CONF_RESTART, .offset = offsetof(struct numbered, threads), .max = 9},
+};
+static const struct conf_table numbered_conf = {.name = "numbered", .size = sizeof(struct numbered), CONF_OPTIONS(numbered_options)};
+
+static const struct conf_option named_options[] = {
+	{.name = "name", .type = CONF_STRING, .offset = offsetof(struct named, name)},
+	{.name = "threads", .type = CONF_INT, .flags = CONF_RESTART, .offset = offsetof(struct named, threads), .max = 9},
+	{.name = "inner", .type = CONF_GROUP, .flags = CONF_LIST, .offset = offsetof(struct named, inner), .group = &numbered_conf},
+};
+static const struct conf_table named_conf = {.name = "named", .size = sizeof(struct named), CONF_OPTIONS(named_options)};
+
+static const struct conf_option lists_options[] = {
+	{.name = "named", .type = CONF_GROUP, .flags = CONF_LIST, .offset = offsetof(struct lists, named), .group = &named_conf},
+	{.name = "numbered", .type = CONF_GROUP, .flags = CONF_LIST, .offset = offsetof(struct lists, numbered), .group = &numbered_conf},
+	{.name = "calm", .type = CONF_GROUP, .flags = CONF_LIST, .offset = offsetof(struct lists, calm), .group = &world_limits_conf},
+};
+/* clang-format on */
+static const struct conf_table lists_conf = {
+	.name = "lists", .size = sizeof(struct lists), CONF_OPTIONS(lists_options)};
+
+static void groups_of_lists(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		const char *old, *new_, *paths;
+	} rows[] = {
+		{"named = ( { name = \"a\"; threads = 1 }, { name = \"b\"; threads = 2 } );", "named = ( { name = \"b\"; threads = 2 }, { name = \"a\"; threads = 1 } );", ""},
+		{"named = ( { name = \"a\"; threads = 1 }, { name = \"b\"; threads = 2 } );", "named = ( { name = \"b\"; threads = 3 }, { name = \"a\"; threads = 1 } );", "named[0].threads "},
+		{"named = ( { name = \"a\"; threads = 1 } );", "named = ( { name = \"b\"; threads = 1 } );", "named[0].threads named[0].threads "},
+		{"named = ( { name = \"a\"; inner = ( { }, { threads = 1 } ) } );", "named = ( { name = \"c\" }, { name = \"a\"; inner = ( { }, { threads = 2 } ) } );", "named[1].inner[1].threads "},
+		/* nameless ones among them go by position */
+		{"named = ( { threads = 1 }, { name = \"a\" } );", "named = ( { threads = 1 }, { name = \"a\" } );", ""},
+		{"numbered = ( { threads = 1 }, { threads = 2 } );", "numbered = ( { threads = 2 }, { threads = 2 }, { }, { threads = 4 } );", "numbered[0].threads numbered[3].threads "},
+		{"numbered = ( { threads = 1 }, { threads = 2 } );", "numbered = ( { threads = 1 } );", "numbered[1].threads "},
+		{"calm = ( { cps = 1 } );", "calm = ( { cps = 2 }, { cps = 3 } );", ""},
+	};
+	/* clang-format on */
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct conf_line said;
+		struct conf_list paths;
+		struct arena arena;
+		struct lists a, b;
+
+		arena_init(&arena, 4096, 1 << 20);
+		test_conf_load(&lists_conf, rows[i].old, &a, &arena);
+		test_conf_load(&lists_conf, rows[i].new_, &b, &arena);
+		(void)conf_restart_needed(&lists_conf, &a, &b, &paths, &arena);
+		conf_line_init(&said);
+		for (size_t k = 0; k < paths.n; k++)
+			conf_line_add(&said, "%s ", ((const char **)paths.items)[k]);
+		assert_string_equal(said.s, rows[i].paths);
+		arena_done(&arena);
+	}
+}
+
 static void many_paths(void **state)
 {
 	static char text[1 << 16];
@@ -178,6 +250,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(restarts),
 		cmocka_unit_test(each_type),
+		cmocka_unit_test(groups_of_lists),
 		cmocka_unit_test(many_paths),
 	};
 

@@ -85,7 +85,7 @@ int conf_lex_int(struct sv token, int64_t *out);
 /* ---- the text (text.c, scan.c, seal.c) ---- */
 
 #define CONF_FLAT_MAX    (CONF_TEXT_MAX + CONF_FILES_MAX) /* a LF is added where one is missing */
-#define CONF_ORIGINS_MAX (2 * CONF_FILES_MAX)
+#define CONF_ORIGINS_MAX ((size_t)2 * CONF_FILES_MAX)
 
 struct conf_source {
 	const char *name;

@@ -38,6 +38,16 @@ void conf_line_add(struct conf_line *l, const char *format, ...)
 		l->n += (size_t)n;
 }
 
+static void add_char(struct conf_line *l, char c)
+{
+	if (l->n + 1 < sizeof(l->s)) {
+		l->s[l->n++] = c;
+		l->s[l->n] = '\0';
+	} else {
+		mark_cut(l);
+	}
+}
+
 static void add_escaped(struct conf_line *l, struct sv text, bool quotes)
 {
 	size_t n = text.n > QUOTE_MAX ? QUOTE_MAX : text.n;
@@ -46,9 +56,9 @@ static void add_escaped(struct conf_line *l, struct sv text, bool quotes)
 		unsigned char c = (unsigned char)text.p[i];
 
 		if (quotes && (c == '"' || c == '\\'))
-			conf_line_add(l, "\\%c", c);
-		else if (c >= ' ' && c < 0x7f)
-			conf_line_add(l, "%c", c);
+			add_char(l, '\\');
+		if (c >= ' ' && c < 0x7f)
+			add_char(l, (char)c);
 		else
 			conf_line_add(l, "\\x%02x", c);
 	}

@@ -172,6 +172,8 @@ static inline void world_check(struct conf_check *check, const void *value)
 
 	if (v->workers > 8 && v->timer_c_s > 1000)
 		conf_fault(check, "", "workers of up to 8, or a timer_c_s of up to 1000");
+	if (v->workers == 3 && v->note && !v->secret)
+		conf_fault(check, "secret", "a secret, when there is a note and 3 workers");
 	if (prefix_has(&v->lan, &v->bind))
 		conf_risk(check, "bind", "bind-inside", "it is inside");
 }

@@ -147,7 +147,8 @@ static void what_is_no_file(void **state)
 {
 	(void)state;
 	refused("main: No such file or directory, allowed: a file that can be read\n");
-	files_put("main", "@include \"a\"\n@include \"folder\"\n@include \"fifo\"\nx = 1;\n");
+	files_put("main", "@include \"a\"\n@include \"folder\"\n@include \"fifo\"\n"
+			  "@include \"/proc/self/status\"\nx = 1;\n");
 	assert_int_equal(mkdir(files_path("folder"), 0700), 0);
 	assert_int_equal(mkfifo(files_path("fifo"), 0600), 0);
 	refused("main:1: found @include \"a\": No such file or directory, allowed: a file that can "
@@ -155,7 +156,10 @@ static void what_is_no_file(void **state)
 		"main:2: found @include \"folder\": no regular file, allowed: a file that can be "
 		"read\n"
 		"main:3: found @include \"fifo\": no regular file, allowed: a file that can be "
-		"read\n");
+		"read\n"
+		"main:4: found @include \"/proc/self/status\": it changes while it is read, "
+		"allowed: "
+		"a file that can be read\n");
 }
 
 static void bytes_that_are_no_text(void **state)
@@ -234,7 +238,7 @@ static void number_of_bytes(void **state)
 	files_put("main", "@include \"big\"\n@include \"big\"\n");
 	refused("main:2: found @include \"big\": too large, allowed: 4 MiB in all files "
 		"together\n");
-	truncate(files_path("main"), CONF_TEXT_MAX + 1);
+	assert_int_equal(truncate(files_path("main"), CONF_TEXT_MAX + 1), 0);
 	refused("main: too large, allowed: 4 MiB in all files together\n");
 	free(big);
 }
