@@ -112,6 +112,7 @@ struct tally {
 	uint64_t absorbed;              /* retransmissions that came */
 	uint64_t late;                  /* belong to a call that is over */
 	uint64_t options;               /* other requests to the callee */
+	uint64_t missed;                /* moments that came while there was no time to begin */
 	uint64_t slice_max_ns;
 	uint64_t behind_ns; /* the longest time that a call began after its moment */
 };

@@ -343,6 +343,10 @@ static void run_all(struct load *l)
 	run(l, l->steady_ns, false, &slice_ns);
 	say(l, "steady");
 	run(l, l->stop_ns, false, &slice_ns);
+	while (l->pace.next_ns < l->now_ns) {
+		l->tally.missed++;
+		pace_step(&l->pace);
+	}
 	l->pace.next_ns = l->flood.pace.next_ns = PACE_NEVER;
 	if (l->now_ns < l->stop_ns) /* asked to stop, perhaps while still climbing */
 		l->stop_ns = l->now_ns > l->steady_ns ? l->now_ns : l->steady_ns;

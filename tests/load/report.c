@@ -109,9 +109,9 @@ int report_json(const struct load *l, const char *path)
 	put_hist(f, "begun", &l->begun, "},");
 	fprintf(f,
 		" \"seconds\": %.6f, \"rate\": %.3f, \"hold_ms\": %u, \"behind_ms\": %.3f, "
-		"\"own_cpu_s\": %.3f\n}\n",
+		"\"missed\": %lu, \"own_cpu_s\": %.3f\n}\n",
 		(double)(l->stop_ns - l->steady_ns) / 1e9, l->opt.rate, l->opt.hold_ms,
-		(double)l->tally.behind_ns / 1e6, own_cpu_s());
+		(double)l->tally.behind_ns / 1e6, l->tally.missed, own_cpu_s());
 	return fclose(f) ? -errno : 0;
 }
 

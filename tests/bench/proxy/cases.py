@@ -105,6 +105,8 @@ class Bench:
     def call_us(self, subject: Subject, transport: str, rate: float, idle: float, *args: object) -> float:
         """CPU of one call in microseconds."""
         spent, run = self.cpu_s(subject, transport, "--rate", rate, "--seconds", self.sizes.seconds, *args, idle=idle)
+        if run.missed_share() > FAILED_MAX:
+            print(f"    NOTE: the generator never came to begin {run.missed_share():.2%} of the calls", flush=True)
         if run.failed_share() > FAILED_MAX:
             print(f"    NOTE: {run.failed_share():.2%} of these calls failed; their retransmissions are paid for too", flush=True)
         if not run.completed:
@@ -161,10 +163,10 @@ def carries(bench: Bench, subject: Subject, rate: float, seconds: float) -> bool
     for _ in range(2):
         run = bench.load(subject, "udp", "--rate", rate, "--seconds", seconds, "--ramp", 2, "--timeout-ms", 8000)
         behind = run.result["behind_ms"]
-        good = run.failed_share() < FAILED_MAX and not run.result["calls"]["refused"] and \
+        good = max(run.failed_share(), run.missed_share()) < FAILED_MAX and not run.result["calls"]["refused"] and \
             run.answer_ms("p99") < ANSWER_MAX_MS
         print(f"    {subject.label} {rate:.0f}/s for {seconds:.0f} s: {'carried' if good else 'not carried'}, {run.brief()}, "
-              f"generator late {behind:.1f} ms", flush=True)
+              f"generator late {behind:.1f} ms, missed {run.missed_share():.2%}", flush=True)
         time.sleep(2)
         if good:
             return True
@@ -315,7 +317,7 @@ def overload(bench: Bench, subject: Subject, rate: float, seconds: float) -> Ove
     run = bench.load(subject, "udp", "--rate", rate, "--seconds", seconds, "--ramp", 2, "--timeout-ms", 4000,
                      watch=lambda event: tree.cpu_ns())
     print(f"    {subject.label} {rate:.0f}/s for {seconds:.0f} s: {run.brief()}, generator late "
-          f"{run.result['behind_ms']:.1f} ms", flush=True)
+          f"{run.result['behind_ms']:.1f} ms, missed {run.missed_share():.2%}", flush=True)
     begun, ended = run.seen["steady"], run.seen["stop"]
     return Overload(run, ended.since(begun), ended.at - begun.at)
 

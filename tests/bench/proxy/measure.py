@@ -143,6 +143,11 @@ class Run:
         sums = self.result[part]
         return sums["failed"] / max(1, sums["started"])
 
+    def missed_share(self) -> float:
+        """Of the calls that were due, those that the generator had no time to begin."""
+        missed = self.result["missed"]
+        return missed / max(1, missed + self.result["calls"]["started"])
+
     def answer_ms(self, which: str) -> float:
         return self.result["latency_ms"]["answer"][which]
 
