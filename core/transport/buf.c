@@ -35,7 +35,7 @@ static struct tp_buf *take_spare(void)
 {
 	struct tp_buf *buf = spare.first;
 
-	memcpy(&spare.first, buf->data, sizeof(spare.first));
+	memcpy((void *)&spare.first, buf->data, sizeof(void *));
 	spare.n--;
 	return buf;
 }
@@ -88,7 +88,7 @@ void tp_buf_unref(struct tp_buf *buf)
 		free(buf);
 		return;
 	}
-	memcpy(buf->data, &spare.first, sizeof(spare.first));
+	memcpy(buf->data, (const void *)&spare.first, sizeof(void *));
 	spare.first = buf;
 	spare.n++;
 }

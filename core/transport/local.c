@@ -134,7 +134,7 @@ struct names *names_new(const struct tp_config *config)
 
 	if (!names)
 		return NULL;
-	if (map_init(&names->hosts, 2 * TP_LISTENERS_MAX) != 0) {
+	if (map_init(&names->hosts, (size_t)2 * TP_LISTENERS_MAX) != 0) {
 		free(names);
 		return NULL;
 	}

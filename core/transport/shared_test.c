@@ -219,7 +219,7 @@ static void sources_are_named_once_in_a_while(void **state)
 	assert_true(tp_source_say(shared, &a, now, &n));
 	assert_int_equal(n, 1);
 	for (unsigned i = 0; i < 7; i++)
-		assert_false(tp_source_say(shared, &a, now + i * 1000, &n));
+		assert_false(tp_source_say(shared, &a, now + i * 1000ull, &n));
 	assert_true(tp_source_say(shared, &b, now, &n));
 	assert_int_equal(n, 1);
 	assert_true(tp_source_say(shared, &a, now + LOG_SUMMARY_MS, &n));

@@ -139,8 +139,8 @@ MG_MUST_CHECK struct tp *tp_new(const struct tp_env *env);
 void tp_free(struct tp *tp);
 
 /* Take over a configuration: begin to listen on what is new, stop on what is gone (connections stay), use its limits and TLS contexts for what is
- * new from now on. `config` must stay until the next one has been applied and tp_config_unused says so. Returns 0 or MG_ENOMEM, then nothing has
- * changed. */
+ * new from now on. `config` and its descriptors must stay until the next one has been applied, and are nobody's here to close. Returns 0 or
+ * MG_ENOMEM, then nothing has changed. */
 MG_MUST_CHECK int tp_apply(struct tp *tp, const struct tp_config *config);
 
 /* Stop listening and reading, keep what is being sent: for a graceful end. */
@@ -217,9 +217,11 @@ bool tp_flow_alive(struct tp *tp, const struct tp_flow *flow);
 /* ---- which way out ---- */
 
 /* Choose the listener by which a request leaves towards `to` (transport and addr filled): of `zone` if that is not TP_ANY_ZONE, else preferring
- * zone `from`, and in it the listener whose address the kernel would use as source. Fills to->listener and to->local.
+ * zone `from` among those that can reach it, and in a zone the listener whose address the kernel would use as source. Fills to->listener and
+ * to->local.
  *
- * Returns 0, or MG_ENOENT when no listener of that transport and address family is there. */
+ * Returns 0, MG_ENOENT when no listener of that transport and address family is there, or what the kernel says (ENETUNREACH) when there is no way from
+ * a wildcard listener. */
 #define TP_ANY_ZONE 0xffff
 MG_MUST_CHECK int tp_pick(struct tp *tp, uint16_t zone, uint16_t from, struct tp_target *to);
 
@@ -239,7 +241,8 @@ uint16_t tp_listener_zone(const struct tp *tp, uint16_t listener);
 bool tp_is_us(struct tp *tp, struct sv host, uint16_t port, enum sip_transport transport);
 
 /* T-13: whether a message must not be sent there (loopback, link-local and so on unless the listener is bound there itself; own listeners are
- * allowed only as `tp_is_us` loops are dealt with above). */
+ * allowed only as `tp_is_us` loops are dealt with above). By a wildcard listener what came in over loopback is answered there (to->local says so), but
+ * no request goes there of itself: tp_pick leaves to->local empty then. */
 bool tp_forbidden(struct tp *tp, const struct tp_target *to);
 
 #endif

@@ -312,7 +312,7 @@ static inline void world_send_raw(int fd, const struct addr *to, const void *p, 
 /* What a peer got, NUL behind it; -1 when there is nothing within `wait_ms`. */
 static inline int world_recv(int fd, char *out, size_t cap, struct addr *from, int wait_ms)
 {
-	struct timeval t = {.tv_sec = wait_ms / 1000, .tv_usec = wait_ms % 1000 * 1000};
+	struct timeval t = {.tv_sec = wait_ms / 1000, .tv_usec = wait_ms % 1000 * 1000L};
 	struct sockaddr_storage ss;
 	socklen_t len = sizeof(ss);
 

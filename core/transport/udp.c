@@ -123,7 +123,7 @@ static bool ours(const struct udp *udp, const struct tp_listener *l)
 int udp_prepare(struct udp *udp, const struct tp_config *config)
 {
 	udp->n_coming = 0;
-	udp->coming = calloc(config->n_listeners + 1, sizeof(*udp->coming));
+	udp->coming = calloc(config->n_listeners + 1, sizeof(void *));
 	if (!udp->coming)
 		return MG_ENOMEM;
 	for (unsigned i = 0; i < config->n_listeners; i++) {

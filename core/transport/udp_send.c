@@ -135,7 +135,7 @@ static void write_source(struct entry *e, const struct udp_socket *s, const stru
 	}
 }
 
-static void write_header(struct udp_out *out, unsigned i, struct entry *e, char *bytes)
+static void write_header(struct udp_out *out, unsigned i, struct entry *e, void *bytes)
 {
 	out->piece[i] = (struct iovec){bytes, e->n};
 	out->header[i].msg_hdr = (struct msghdr){.msg_name = &e->name,

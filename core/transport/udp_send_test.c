@@ -133,7 +133,7 @@ static void expect(unsigned at, int number)
 	if (number < 0)
 		assert_int_equal(n, -1);
 	else
-		assert_int_equal(n < 0 ? -1 : atoi(got), number);
+		assert_int_equal(n < 0 ? -1 : strtol(got, NULL, 10), number);
 }
 
 /* ---- batches ---- */

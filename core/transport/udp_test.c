@@ -77,7 +77,7 @@ static void a_message_comes_with_its_flow(void **state)
 /* The time is that of arrival, however long the loop was elsewhere. */
 static void waiting_in_the_socket_counts(void **state)
 {
-	const struct timespec pause = {.tv_nsec = 40 * 1000000};
+	const struct timespec pause = {.tv_nsec = 40 * 1000000L};
 	struct world *w = world_new();
 	struct tp_listener *l = world_listener(w, SIP_TRANSPORT_UDP, "127.0.0.1:0", 0);
 	struct addr peer = address("127.0.0.1:0");
