@@ -31,7 +31,7 @@ SIGNALLING = {
     "core/transport": Room(2, (BASE, "core/sip", "core/event", SCHEMA)),
     "core/chain": Room(2, (BASE, "core/sip", "core/sdp", "core/conf")),
     "core/transaction": Room(3, (BASE, "core/transport", "core/sip", "core/event", SCHEMA)),
-    "core/router": Room(4, (BASE, "core/transaction", "core/transport", "core/sip", SCHEMA)),
+    "core/router": Room(4, (BASE, "core/transaction", "core/transport", "core/sip", "core/event", SCHEMA)),
     "core/ctl": Room(4, (BASE,)),
 }
 MEDIA = {
