@@ -6,13 +6,14 @@
 #ifndef MG_TRANSPORT_DNS_TEST_PACKET_H
 #define MG_TRANSPORT_DNS_TEST_PACKET_H
 
-#include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/addr.h"
-#include "base/sv.h"
+#include "base/test_guard.h"
+#include "sip/uri.h"
+#include "transport/dns_packet.h"
 
 enum { PK_A = 1, PK_NS = 2, PK_CNAME = 5, PK_AAAA = 28, PK_SRV = 33, PK_NAPTR = 35, PK_OPT = 41 };
 
@@ -168,6 +169,73 @@ static inline void pk_naptr(struct pk *p, const char *owner, uint32_t ttl_s, uns
 static inline struct sv pk_sv(const struct pk *p)
 {
 	return sv_of((const char *)p->b, p->n);
+}
+
+/* ---- rows ---- */
+
+#define PK_HOST "sip.example.com" /* what rows ask for */
+
+/* An answer, and what is to come of it. */
+struct pk_row {
+	void (*make)(void); /* puts it into the test's own pk */
+	unsigned type;
+	int ret;
+	const char *text; /* of pk_describe */
+	const char *name;
+};
+
+static inline void pk_host(struct pk *p, unsigned type)
+{
+	pk_begin(p, 7, 0, PK_HOST, type);
+}
+
+static inline const char *pk_transport(const struct dns_rec *r)
+{
+	return sip_transport_name((enum sip_transport)r->transport);
+}
+
+/* What an answer says, "found 300 10,60,5060,a.example.com". */
+static inline void pk_describe(const struct dns_answer *a, enum dns_type type, char *out,
+			       size_t cap)
+{
+	static const char *const kinds[] = {"found", "none", "lost"};
+	size_t n = (size_t)snprintf(out, cap, "%s", kinds[a->kind]);
+
+	if (a->kind == DNS_FOUND)
+		n += (size_t)snprintf(out + n, cap - n, " %u", a->ttl_s);
+	for (unsigned i = 0; i < a->n && n < cap; i++) {
+		const struct dns_rec *r = &a->rec[i];
+		char ip[ADDR_TEXT_MAX];
+
+		addr_write(&r->addr, ADDR_BARE, ip);
+		if (type == DNS_SRV)
+			n += (size_t)snprintf(out + n, cap - n, " %u,%u,%u,%.*s", r->rank, r->share,
+					      r->port, SV_ARG(r->name));
+		else if (type == DNS_NAPTR)
+			n += (size_t)snprintf(out + n, cap - n, " %u,%u,%s,%.*s", r->rank, r->share,
+					      pk_transport(r), SV_ARG(r->name));
+		else
+			n += (size_t)snprintf(out + n, cap - n, " %s", ip);
+	}
+}
+
+/* Read a row's answer, at the end of a page. Returns whether it is as it should be, and says what is not. */
+static inline bool pk_row_holds(const struct guard *guard, const struct pk *pk,
+				const struct pk_row *row)
+{
+	static struct dns_answer answer;
+	char text[4096] = "";
+
+	row->make();
+	memset(&answer, 0xa5, sizeof(answer));
+	int ret = dns_answer_read(&answer, guard_put(guard, pk_sv(pk)), SV(PK_HOST),
+				  (enum dns_type)row->type);
+	if (ret == 0)
+		pk_describe(&answer, (enum dns_type)row->type, text, sizeof(text));
+	if (ret == row->ret && strcmp(text, row->text) == 0)
+		return true;
+	fprintf(stderr, "%s: %d \"%s\"\n", row->name, ret, text);
+	return false;
 }
 
 #endif
