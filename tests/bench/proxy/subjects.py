@@ -26,7 +26,7 @@ class Setup:
     tcp: bool = False
     tls: bool = False
     workers: int = 1
-    refuse: str = ""       # "agent" or "source": how packets of a flood are told, that are refused in silence
+    refuse: str = ""       # how packets of a flood are told, that are refused in silence: by "source" or "agent", or at "rate"
     control: bool = False  # somebody asks for the memory in use
 
 
@@ -241,8 +241,8 @@ class Margrave(Subject):
         config = self.fill("margrave.cfg", {"WORKERS": setup.workers, "STATE": self.folder / "state", "TLS": tls,
                                             "LISTEN": ", ".join(listen), "METRICS": f"127.0.0.1:{self.extra}",
                                             "CALLERS": CALLERS,
-                                            "STRANGERS": "deny" if setup.refuse else "allow"})
-        return [str(self.exe()), "--config", str(config), "--foreground"]
+                                            "STRANGERS": "deny" if setup.refuse == "source" else "allow"})
+        return [str(self.exe()), "--config", str(config)]
 
 
 class Floor(Subject):
