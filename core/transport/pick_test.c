@@ -23,8 +23,10 @@ static bool make_network(void)
 {
 	return (unshare(CLONE_NEWNET) == 0 || unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0) &&
 	       run("exec 2>/dev/null; set -e; ip link set lo up;"
-		   "ip link add wan type veth peer name wan2; ip link set wan2 up; ip link set wan up;"
-		   "ip link add lan type veth peer name lan2; ip link set lan2 up; ip link set lan up;"
+		   "ip link add wan type veth peer name wan2; ip link set wan2 up; ip link set wan "
+		   "up;"
+		   "ip link add lan type veth peer name lan2; ip link set lan2 up; ip link set lan "
+		   "up;"
 		   "ip addr add 192.0.2.1/24 dev wan; ip addr add 192.0.2.5/32 dev wan;"
 		   "ip addr add 10.0.0.1/24 dev lan;"
 		   "ip addr add 2001:db8:1::1/64 dev wan nodad;"

@@ -6,7 +6,7 @@
  *   header    = 0b00 type(14) length(16) cookie(32) transaction-id(96)       RFC 8489 §5
  *   attribute = type(16) length(16) value padding to 4 bytes                 RFC 8489 §14
  */
-#include "transport/tp_priv.h"
+#include "transport/stun.h"
 
 enum {
 	HEADER = 20,

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "base/test_guard.h"
-#include "transport/tp_priv.h"
+#include "transport/stun.h"
 
 #define COOKIE "\x21\x12\xa4\x42"
 #define ID     "\xb7\xe7\xa7\x01\xbc\x34\xd6\x86\xfa\x87\xdf\xae"

@@ -43,17 +43,6 @@ bool tp_may_send(struct tp *tp, const struct tp_flow *to, struct sv bytes);
 /* Whether `peer` may get another answer to a keepalive now (T-12): per source, shared by UDP and streams. */
 bool tp_keepalive_ok(struct tp *tp, const struct addr *peer, const struct tp_zone *zone);
 
-/* Whether a datagram is STUN and so not SIP: the first two bits and the magic cookie. */
-bool tp_is_stun(struct sv packet);
-
-/* The answer to a STUN binding request (RFC 8489, RFC 5626 §4.4.2) in `packet`, with the source it came from: that source,
- * or 420 when it holds attributes that are to be understood and are not.
- *
- * Returns    bytes written to out; 0 when it is no binding request that gets an answer.
- */
-#define TP_STUN_MAX 64
-size_t tp_stun_answer(struct sv packet, const struct addr *source, char out[TP_STUN_MAX]);
-
 /* The buffers of usual messages are of this size, and go round (buf.c). */
 #define TP_BUF_USUAL 2048
 

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "transport/stun.h"
 #include "transport/udp_priv.h"
 
 enum {

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "fuzz/fuzz.h"
-#include "transport/tp_priv.h"
+#include "transport/stun.h"
 
 #define CHECK(x)                 \
 	do {                     \
