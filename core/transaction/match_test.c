@@ -345,7 +345,7 @@ static void way_back(void **unused)
 	txn_server_unref(server);
 }
 
-/* T-3: the connection is gone: over TCP by another one to sent-by, over TLS not at all. */
+/* T-3: the connection is gone: by another one to sent-by, or not at all; the machine goes on. */
 static void way_back_gone(void **unused)
 {
 	struct say s = {.transport = SIP_TRANSPORT_TCP, .conn = 77, .peer = "192.0.2.1:1024"};
@@ -354,19 +354,26 @@ static void way_back_gone(void **unused)
 	(void)unused;
 	reply(server, 180);
 	assert_int_equal(sent_last()->conn, 77);
+	assert_int_equal(sent_last()->addr.port, 1024);
 	world.tp.dead = 77;
 	assert_int_equal(reply(server, 404), 0);
 	assert_int_equal(sent_last()->conn, 0);
 	assert_int_equal(sent_last()->addr.port, 5060);
+	request(&s, NULL);
+	assert_string_equal(sent_what(1), "404 404");
 	txn_server_unref(server);
 	s.branch = "z9hG4bKpeer2";
 	s.transport = SIP_TRANSPORT_TLS;
 	server = serve_new(&s, &first);
-	assert_int_equal(reply(server, 404), -ENOTCONN);
-	assert_int_equal(stat(TXN_STAT_UNSENT), 1);
+	assert_int_equal(txn_server_reply(server, 180, SV("SIP/2.0 180 X\r\n\r\n")), -ENOTCONN);
+	assert_int_equal(txn_server_reply(server, 180, SV("SIP/2.0 180 X")), -ENOTCONN);
+	world.tp.err = -ECONNREFUSED;
+	assert_int_equal(reply(server, 404), -ECONNREFUSED);
+	assert_int_equal(stat(TXN_STAT_UNSENT), 3);
 	assert_int_equal(txn_server_status(server), 404);
-	assert_int_equal(reply(server, 200), MG_EINVAL); /* the machine went on */
+	assert_int_equal(reply(server, 200), MG_EINVAL);
 	assert_int_equal(stat(TXN_STAT_REPLY_LATE), 1);
+	world.tp.err = 0;
 	txn_server_unref(server);
 }
 

@@ -8,32 +8,36 @@
 
 /* ---- sending ---- */
 
-static void way_back(const struct txn_server *server, struct tp_target *to)
+/* §18.2.2: without the connection that the request came on, by another one to who sent it: the response's own top Via says where. */
+static int send_anew(struct txn_server *server, struct sv bytes)
 {
-	const struct tp_flow *flow = &server->flow;
+	struct txn_table *table = server->txn.table;
+	struct sip_stream stream = {0};
+	struct tp_target to = {0};
+	struct sip_where at;
 
-	to->addr = server->txn.flags & TXN_RARE ? server->rare[0].back : flow->peer;
-	to->local = flow->local;
-	to->conn = flow->conn;
-	to->listener = flow->listener;
-	to->transport = flow->transport;
-	to->fixed = true;
-	to->domain[0] = '\0';
+	if (sip_parse_stream(&table->msg, &stream, bytes.p, bytes.n, &at) <= 0)
+		return -ENOTCONN;
+	const struct sip_via *via = sip_top_via(&table->msg, &at);
+	if (!via)
+		return -ENOTCONN;
+	tp_reply_target(table->env.tp, &server->flow, via, &to);
+	return to.conn ? -ENOTCONN : tp_send(table->env.tp, &to, bytes, NULL);
 }
 
 int server_send(struct txn_server *server, struct sv bytes)
 {
-	struct tp *tp = server->txn.table->env.tp;
-	struct tp_target to;
+	const struct tp_flow *flow = &server->flow;
+	bool rare = server->txn.flags & TXN_RARE;
+	const struct tp_target to = {.addr = rare ? server->rare[0].back : flow->peer,
+				     .local = flow->local,
+				     .conn = flow->conn,
+				     .listener = flow->listener,
+				     .transport = flow->transport,
+				     .fixed = true};
+	int err = tp_send(server->txn.table->env.tp, &to, bytes, NULL);
 
-	way_back(server, &to);
-	int err = tp_send(tp, &to, bytes, NULL);
-	/* §18.2.2: without the connection that the request came on, by one to sent-by. Not with TLS: there is no name to verify. */
-	if (err == -ENOTCONN && to.conn && to.transport == SIP_TRANSPORT_TCP) {
-		to.conn = 0;
-		err = tp_send(tp, &to, bytes, NULL);
-	}
-	return err;
+	return err == -ENOTCONN && flow->conn ? send_anew(server, bytes) : err;
 }
 
 static void drop_later(struct txn_server *server)
@@ -137,13 +141,22 @@ static struct txn_server *server_alloc(const struct tp_flow *flow, const struct 
 	return server;
 }
 
+/* The address that responses to a datagram go to; on a stream the connection counts. */
+static struct addr way_back(const struct txn_table *table, const struct tp_kept *kept)
+{
+	struct tp_target to = {.addr = kept->flow.peer};
+	struct sip_where at;
+
+	if (kept->flow.transport == SIP_TRANSPORT_UDP)
+		tp_reply_target(table->env.tp, &kept->flow, sip_top_via(kept->msg, &at), &to);
+	return to.addr;
+}
+
 struct txn_server *txn_server_new(struct txn_table *table, const struct tp_kept *kept)
 {
 	struct sip_msg *msg = kept->msg;
 	bool invite = msg->method == SIP_METHOD_INVITE;
 	uint8_t key[TXN_KEY_LEN];
-	struct tp_target to = {0};
-	struct sip_where at;
 
 	if (map_count(&table->servers) >= table->conf.servers_max) {
 		txn_count(table, TXN_STAT_SERVERS_REFUSED);
@@ -152,8 +165,8 @@ struct txn_server *txn_server_new(struct txn_table *table, const struct tp_kept 
 	if (!match_request(table, msg, sip_method_text(msg), key))
 		return NULL;
 	bool old = invite && match_is_old(msg);
-	tp_reply_target(table->env.tp, &kept->flow, sip_top_via(msg, &at), &to);
-	struct txn_server *server = server_alloc(&kept->flow, &to.addr, old ? kept : NULL);
+	struct addr back = way_back(table, kept);
+	struct txn_server *server = server_alloc(&kept->flow, &back, old ? kept : NULL);
 	if (!server)
 		return NULL;
 	memcpy(server->txn.key, key, sizeof(key));
@@ -162,7 +175,7 @@ struct txn_server *txn_server_new(struct txn_table *table, const struct tp_kept 
 		free(server);
 		return NULL;
 	}
-	if (old || !addr_eq(&to.addr, &kept->flow.peer))
+	if (old || !addr_eq(&back, &kept->flow.peer))
 		server->txn.flags |= TXN_RARE;
 	server->txn.resend_at = (uint32_t)txn_now(table);
 	server->txn.tu_refs = 1;

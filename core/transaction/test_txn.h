@@ -113,13 +113,14 @@ static inline void tp_break(struct tp *tp, int err)
 void tp_reply_target(struct tp *tp, const struct tp_flow *flow, const struct sip_via *via,
 		     struct tp_target *out)
 {
-	(void)tp;
+	bool gone = flow->conn && flow->conn == tp->dead;
+
 	*out = (struct tp_target){.addr = flow->peer,
 				  .local = flow->local,
-				  .conn = flow->conn,
+				  .conn = gone ? 0 : flow->conn,
 				  .listener = flow->listener,
 				  .transport = flow->transport};
-	if (!via->has_rport)
+	if (flow->conn ? gone : !via->has_rport)
 		out->addr.port = via->port ? via->port : 5060;
 }
 
