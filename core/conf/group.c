@@ -40,6 +40,17 @@ static const struct conf_option *find(const struct group *g, struct sv key, void
 	return NULL;
 }
 
+/* As many names as leave room for the rest of the line. */
+static void add_name(struct conf_line *names, const char *name, const char *quote)
+{
+	static const char dots[] = ", ...";
+
+	if (names->n < CONF_LINE_MAX / 2)
+		conf_line_add(names, "%s%s%s%s", names->n ? ", " : "", quote, name, quote);
+	else if (strcmp(names->s + names->n - strlen(dots), dots) != 0)
+		conf_line_add(names, "%s", dots);
+}
+
 static void unknown_key(struct conf_loader *l, const struct group *g, const config_setting_t *s)
 {
 	struct conf_nearest nearest;
@@ -52,7 +63,7 @@ static void unknown_key(struct conf_loader *l, const struct group *g, const conf
 			const char *name = g->part[i].table->options[k].name;
 
 			conf_nearest_try(&nearest, name);
-			conf_line_add(&allowed, "%s%s", allowed.n ? ", " : "", name);
+			add_name(&allowed, name, "");
 		}
 	}
 	conf_load_fault(l, s, "an unknown key", allowed.n ? allowed.s : "none", nearest.best);
@@ -247,7 +258,7 @@ static void unknown_variant(struct conf_loader *l, const config_setting_t *s, co
 	conf_line_init(&allowed);
 	for (; known && *known; known += strlen(known) + 1) {
 		conf_nearest_try(&nearest, known);
-		conf_line_add(&allowed, "%s\"%s\"", allowed.n ? ", " : "", known);
+		add_name(&allowed, known, "\"");
 	}
 	conf_load_fault(l, at, found.s, allowed.n ? allowed.s : "none", nearest.best);
 	conf_path_back(l, back);

@@ -78,13 +78,7 @@ static void every_type(void **state)
 		load("workers = 4; timer_c_s = 0xb6; big = 0x1ffffffff; quick = FALSE;\n"
 		     "trust = \"carrier\"; server = \"\"; note = \"a \\\"b\\\" \\x41\" \" c\";\n"
 		     "secret = \"geheim\"; bind = \"::1\"; metrics = \"[::1]:9100\";\n"
-		     "peer : \"192.0.2.1\", lan = \"10.0.0.0/8\" log = \"/x/y\";\n"
-		     "acl = ( ); ports = [ 1, 65535, 0x10 ];\n"
-		     "limits = { cps = 1; burst = 2; };\n"
-		     "tls = { cert = \"c.pem\"; };\n"
-		     "zones = ( { name = \"a\"; listen = ( \"udp:*\", \"tcp:*\" );\n"
-		     "            nat = { keep_s = 5 } },\n"
-		     "          { listen = [ \"udp:1\" ]; name = \"b\"; trust = \"phones\" } );");
+		     "peer : \"192.0.2.1\", lan = \"10.0.0.0/8\" log = \"/x/y\";\n" WORLD_LEAST);
 
 	(void)state;
 	assert_int_equal(w.workers, 4);
@@ -101,6 +95,22 @@ static void every_type(void **state)
 	assert_true(prefix_is(&w.lan, "10.0.0.0/8"));
 	assert_string_equal(w.log.path, "/x/y");
 	assert_true(w.log.fd >= 0);
+	struct world none = load("log = \"\";" WORLD_LEAST);
+	assert_null(none.log.path);
+	assert_int_equal(none.log.fd, -1);
+}
+
+static void groups_and_lists(void **state)
+{
+	struct world w =
+		load("acl = ( ); ports = [ 1, 65535, 0x10 ];\n"
+		     "limits = { cps = 1; burst = 2; };\n"
+		     "tls = { cert = \"c.pem\"; };\n"
+		     "zones = ( { name = \"a\"; listen = ( \"udp:*\", \"tcp:*\" );\n"
+		     "            nat = { keep_s = 5 } },\n"
+		     "          { listen = [ \"udp:1\" ]; name = \"b\"; trust = \"phones\" } );");
+
+	(void)state;
 	assert_int_equal(w.acl.n, 0);
 	assert_int_equal(w.ports.n, 3);
 	assert_int_equal(((int64_t *)w.ports.items)[2], 16);
@@ -238,6 +248,28 @@ static void refused_keys(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		test_conf_refused(&world_conf, rows[i].text, rows[i].lines);
+}
+
+/* However many keys there are, the one that was meant is named. */
+static void many_keys(void **state)
+{
+	static char names[100][40];
+	static struct conf_option many[100];
+	struct conf_table table = {.name = "many", .size = 8, CONF_OPTIONS(many)};
+	static const char begin[] =
+		"test.cfg:1: the_name_of_option_91x: found an unknown key, allowed: ";
+	char expected[1024];
+
+	(void)state;
+	strcpy(expected, begin);
+	for (int i = 0; i < 100; i++) {
+		snprintf(names[i], sizeof(names[i]), "the_name_of_option_%02d", i);
+		many[i] = (struct conf_option){.name = names[i], .type = CONF_BOOL};
+		if (strlen(expected) < sizeof(begin) + 500)
+			strcat(strcat(expected, names[i]), ", ");
+	}
+	strcat(expected, "...; did you mean \"the_name_of_option_91\"?\n");
+	test_conf_refused(&table, "the_name_of_option_91x = true;", expected);
 }
 
 static void all_mistakes_in_the_order_of_the_file(void **state)
@@ -579,9 +611,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults),
 		cmocka_unit_test(every_type),
+		cmocka_unit_test(groups_and_lists),
 		cmocka_unit_test(the_ends_of_ranges),
 		cmocka_unit_test(refused_values),
 		cmocka_unit_test(refused_keys),
+		cmocka_unit_test(many_keys),
 		cmocka_unit_test(all_mistakes_in_the_order_of_the_file),
 		cmocka_unit_test(as_many_as_anybody_reads),
 		cmocka_unit_test(absent_groups),

@@ -155,7 +155,7 @@ static const struct conf_option world_options[] = {
 	{.name = "metrics", .type = CONF_ADDR, .offset = offsetof(struct world, metrics), .port = CONF_PORT_NEEDED, .example = "127.0.0.1:9100", .help = "address of metrics"},
 	{.name = "peer", .type = CONF_ADDR, .offset = offsetof(struct world, peer), .port = CONF_PORT_OK, .help = "address of the peer"},
 	{.name = "lan", .type = CONF_PREFIX, .offset = offsetof(struct world, lan), .def = "fd00::/8", .help = "what is inside"},
-	{.name = "log", .type = CONF_FILE, .offset = offsetof(struct world, log), .help = "a file to read"},
+	{.name = "log", .type = CONF_FILE, .flags = CONF_EMPTY_OK, .offset = offsetof(struct world, log), .help = "a file to read"},
 	{.name = "acl", .type = CONF_PREFIX, .flags = CONF_LIST, .offset = offsetof(struct world, acl), .max_items = 4, .def = "( \"10.0.0.0/8\", \"192.168.0.0/16\" )", .help = "addresses that are known"},
 	{.name = "ports", .type = CONF_INT, .flags = CONF_LIST, .offset = offsetof(struct world, ports), .min = 1, .max = 65535, .help = "a list of ports"},
 	{.name = "accept_risk", .type = CONF_STRING, .flags = CONF_LIST, .offset = offsetof(struct world, accept_risk), .max_items = 32, .help = "dangerous settings that are meant"},
