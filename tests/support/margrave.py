@@ -40,7 +40,7 @@ def free_port(host: str = "127.0.0.1") -> int:
                 return port
 
 
-MODULES = 'modules = ( { name = "sanity"; }, { name = "acl"; }, { name = "route"; relay = "uri"; } );\naccept_risk = ( "open-relay" );\n'
+MODULES = 'modules = ( { name = "sanity"; }, { name = "acl"; }, { name = "route"; relay = "any"; } );\naccept_risk = ( "open-relay" );\n'
 
 
 class Daemon:
