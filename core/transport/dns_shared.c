@@ -16,7 +16,14 @@ static uint32_t at_least(uint32_t v, uint32_t min)
 	return v < min ? min : v;
 }
 
-/* Settings that nothing can go wrong with: no time of 0, no empty table, a largest TTL not below the smallest. */
+static uint32_t within(uint32_t v, uint32_t min, uint32_t max)
+{
+	return v > max ? max : at_least(v, min);
+}
+
+/* Settings that nothing can go wrong with: no time of 0 or beyond what c-ares can double, no empty table, a largest TTL not below
+ * the smallest.
+ */
 static struct dns_conf sane(const struct dns_shared *shared, const struct dns_conf *conf)
 {
 	struct dns_conf c = *conf;
@@ -29,8 +36,8 @@ static struct dns_conf sane(const struct dns_shared *shared, const struct dns_co
 		if (c.nameservers[i].port == 0)
 			c.nameservers[i].port = DNS_PORT;
 	}
-	c.timeout_ms = at_least(c.timeout_ms, 10);
-	c.tries = at_least(c.tries, 1);
+	c.timeout_ms = within(c.timeout_ms, 10, 60000);
+	c.tries = within(c.tries, 1, 20);
 	c.budget_ms = at_least(c.budget_ms, 10);
 	c.ttl_max_s = at_least(c.ttl_max_s, c.ttl_min_s);
 	c.cache_max = at_least(c.cache_max, 1);
