@@ -4,4 +4,5 @@ set(TRANSPORT_STREAM
 	accept.c conn.c conn_life.c conn_refused.c conn_say.c conn_send.c conn_tls.c letter.c stream.c
 	stream_out.c tcp.c tls.c tls_context.c tls_context_load.c tls_meter.c tls_name.c tls_sessions.c
 	tls_ticket_keys.c)
-set(TRANSPORT_STREAM_TESTS stream tls tls_context tls_name tls_resume)
+set(TRANSPORT_STREAM_TESTS
+	accept conn conn_tls conn_tls_flood letter stream tls tls_context tls_meter tls_name tls_resume)

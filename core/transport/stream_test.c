@@ -63,12 +63,15 @@ static void test_one_message(void **state)
 }
 
 /* Seven messages of all shapes, with a ping and loose CRLFs in between. */
-#define SEVEN                                                                                \
-	OPTIONS_NR("1")                                                                      \
-	OPTIONS_HEAD("2") "l: 5\r\n\r\nabc\r\n" OPTIONS_NR("3") "\r\n" OPTIONS_NR(           \
-		"4") "\r\n\r\n" OPTIONS_NR("5") "SIP/2.0 200 OK\r\nVia: SIP/2.0/TCP "        \
-						"h;branch=z9hG4bKx\r\nContent-Length: 4\r\n" \
-						"\r\n\r\n\r\n" OPTIONS_NR("7")
+#define SEVEN                                                                               \
+	OPTIONS_NR("1")                                                                     \
+	OPTIONS_HEAD("2")                                                                   \
+	"l: 5\r\n\r\nabc\r\n" OPTIONS_NR("3") "\r\n" OPTIONS_NR("4") "\r\n\r\n" OPTIONS_NR( \
+		"5") "SIP/2.0 200 OK\r\nVia: SIP/2.0/TCP "                                  \
+		     "h;branch=z9hG4bKx\r\nContent-Length: 4\r\n"                           \
+		     "\r\n\r\n\r\n" OPTIONS_NR("7")
+
+static const char seven[] = SEVEN, options[] = OPTIONS "OPT";
 
 static void expect_seven(unsigned from, size_t cut)
 {
@@ -91,9 +94,9 @@ static void test_cut_at_every_byte(void **state)
 	w.zone[0].keepalives = (struct limit_rule){0, 1, 0};
 	for (size_t cut = 1; cut < sizeof(SEVEN) - 1; cut++) {
 		unsigned before = w.messages;
-		peer_say(fd, sv_of(SEVEN, cut));
+		peer_say(fd, sv_of(seven, cut));
 		world_turn(&w);
-		peer_say(fd, sv_of(SEVEN + cut, sizeof(SEVEN) - 1 - cut));
+		peer_say(fd, sv_of(&seven[cut], sizeof(seven) - 1 - cut));
 		world_until(&w, w.messages >= before + 7);
 		assert_int_equal(w.messages, before + 7);
 		expect_seven(before, cut);
@@ -107,7 +110,7 @@ static void test_byte_by_byte(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(SEVEN) - 1; i++) {
-		peer_say(fd, sv_of(SEVEN + i, 1));
+		peer_say(fd, sv_of(&seven[i], 1));
 		world_turn(&w);
 	}
 	world_until(&w, w.messages == 7);
@@ -264,10 +267,9 @@ static void test_slow_but_in_time(void **state)
 	for (unsigned i = 0; now_ms() < begun + 900; i++) {
 		peer_say(fd, SV("OPT"));
 		world_for(&w, 20);
-		peer_say(fd,
-			 sv_of(OPTIONS "OPT" + 3, sizeof(OPTIONS) - 1)); /* and the next begins */
+		peer_say(fd, sv_of(&options[3], sizeof(OPTIONS) - 1)); /* and the next begins */
 		world_for(&w, 20);
-		peer_say(fd, sv_of(OPTIONS + 3, sizeof(OPTIONS) - 4));
+		peer_say(fd, sv_of(&options[3], sizeof(OPTIONS) - 4));
 		world_until(&w, w.messages == 2 * i + 2);
 	}
 	assert_int_equal(counted(&w, TP_STAT_CLOSED_SLOW), 0);

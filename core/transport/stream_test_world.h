@@ -7,6 +7,7 @@
 #define MG_TRANSPORT_STREAM_TEST_WORLD_H
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>

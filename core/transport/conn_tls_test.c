@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * conn_tls: TLS connections through the whole of the stream part, over loopback: messages both ways, whom we connect to (T-7), what is no TLS (B-12),
+ * resumption, certificates that change under the connections (U-5).
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "transport/tls_test_peers.h"
+
+/* ---- messages ---- */
+
+static void answer(struct world *world, struct tp_rx *rx)
+{
+	const struct tp_target to = {.conn = rx->flow.conn, .transport = SIP_TRANSPORT_TLS};
+
+	if (rx->msg->kind == SIP_KIND_REQUEST)
+		assert_int_equal(
+			tp_send(world->tp, &to, SV("SIP/2.0 200 OK\r\nl: 0\r\n\r\n"), NULL), 0);
+}
+
+static void test_messages(void **state)
+{
+	struct peer p = peer_open(client);
+	char buf[100];
+	int got = 0;
+
+	(void)state;
+	w.on_message = answer;
+	peer_write(&p, SV(OPTIONS OPTIONS));
+	world_until(&w, w.messages == 2);
+	assert_int_equal(w.seen[0].flow.transport, SIP_TRANSPORT_TLS);
+	assert_false(w.seen[0].flow.trusted_tls);
+	world_until(&w, (got = tls_read(p.tls, buf, sizeof(buf))) != -EAGAIN);
+	assert_int_equal(got, 48); /* both answers in one record */
+	peer_write(&p, SV("\r\n\r\n"));
+	world_until(&w, (got = tls_read(p.tls, buf, sizeof(buf))) != -EAGAIN);
+	assert_int_equal(got, 2);
+	assert_int_equal(counted(&w, TP_STAT_TLS_PENDING), 0);
+	peer_end(&p);
+	world_until(&w, w.closed == 1);
+}
+
+/* Many records at once: what lies inside of TLS is not forgotten when the socket falls silent. */
+static void test_many_records(void **state)
+{
+	struct peer p = peer_open(client);
+	unsigned sent = 0;
+
+	(void)state;
+	while (sent < 1000) {
+		int put = tls_write(p.tls, OPTIONS, sizeof(OPTIONS) - 1);
+		if (put == -EAGAIN)
+			world_turn(&w);
+		else
+			sent++;
+	}
+	world_until(&w, w.messages == 1000);
+	for (unsigned i = 0; i < 1000; i++)
+		assert_int_equal(w.seen[i].err, 0);
+	peer_end(&p);
+}
+
+/* The first message comes together with the end of the handshake. */
+static void test_message_with_the_handshake(void **state)
+{
+	struct peer p = peer_begin(client);
+
+	(void)state;
+	world_until(&w, peer_step(&p) == 0);
+	peer_write(&p, SV(OPTIONS));
+	world_until(&w, w.messages == 1);
+	peer_end(&p);
+}
+
+static void test_we_close(void **state)
+{
+	struct peer p = peer_open(client);
+	char c;
+
+	(void)state;
+	peer_write(&p, SV(OPTIONS));
+	world_until(&w, w.messages == 1);
+	tp_conn_close(w.tp, w.seen[0].flow.conn);
+	world_until(&w, tls_read(p.tls, &c, 1) == 0);
+	assert_string_equal(tls_why_failed(p.tls), ""); /* close_notify, not a cut */
+	peer_end(&p);
+	world_until(&w, w.closed == 1);
+}
+
+static void test_client_certificate(void **state)
+{
+	struct cert mine = cert_new(&ca, &(struct cert_wish){.alt = "DNS:trunk.example"});
+	struct tls_context *shows = cert_client(&mine, &ca, false);
+	struct peer p;
+
+	(void)state;
+	w.zone[0].idle_ms = 100;
+	p = peer_open(shows);
+	peer_write(&p, SV(OPTIONS));
+	world_until(&w, w.messages == 1);
+	assert_true(w.seen[0].flow.trusted_tls);
+	world_for(&w, 200); /* no stranger any more */
+	assert_int_equal(w.closed, 0);
+	assert_int_equal(w.tp->conns->strangers, 0);
+	peer_end(&p);
+	world_until(&w, w.closed == 1);
+	tls_context_free(shows);
+	cert_free(&mine);
+}
+
+/* ---- whom we connect to (T-7) ---- */
+
+static struct tp_target to_us(const char *domain)
+{
+	struct tp_target to = {
+		.addr = tls->bound, .transport = SIP_TRANSPORT_TLS, .listener = tls->id};
+
+	(void)snprintf(to.domain, sizeof(to.domain), "%s", domain);
+	return to;
+}
+
+static int send_out(const struct tp_target *to, struct wait *wait)
+{
+	wait_init(wait, &w);
+	return tp_send(w.tp, to, SV(OPTIONS), &wait->ticket);
+}
+
+static void test_outgoing(void **state)
+{
+	struct tp_target to = to_us("example.com"), again = to_us("EXAMPLE.com.");
+	static struct wait wait;
+
+	(void)state;
+	assert_int_equal(send_out(&to, &wait), 0);
+	world_until(&w, w.messages == 1);
+	assert_int_equal(counted(&w, TP_STAT_CONNS_OUT), 1);
+	assert_int_equal(counted(&w, TP_STAT_TLS_DONE), 2); /* both ends are ours */
+	tp_ticket_drop(&wait.ticket);
+	assert_int_equal(send_out(&again, &wait), 0); /* the same domain */
+	world_until(&w, w.messages == 2);
+	assert_int_equal(counted(&w, TP_STAT_CONNS_OUT), 1);
+	assert_int_equal(wait.failed, 0);
+	tp_ticket_drop(&wait.ticket);
+}
+
+/* CVE-2020-15260: a connection to that address is there, but it was verified for another domain. */
+static void test_reuse_by_domain(void **state)
+{
+	struct tp_target right = to_us("example.com"), wrong = to_us("bank.example"),
+			 bare = to_us("");
+	static struct wait wait;
+
+	(void)state;
+	assert_int_equal(send_out(&right, &wait), 0);
+	world_until(&w, w.messages == 1);
+	tp_ticket_drop(&wait.ticket);
+	assert_int_equal(send_out(&wrong, &wait), 0);
+	world_until(&w, wait.failed == 1);
+	assert_int_equal(wait.err, MG_EAUTH);
+	assert_int_equal(send_out(&bare, &wait), 0); /* the address is not in the certificate */
+	world_until(&w, wait.failed == 1);
+	assert_int_equal(wait.err, MG_EAUTH);
+	assert_int_equal(w.messages, 1);
+	assert_int_equal(counted(&w, TP_STAT_TLS_NAME), 2);
+}
+
+/* THREATS T-7: the certificates to be refused, and not a byte of SIP for them. */
+static void test_wrong_certificates(void **state)
+{
+	static const struct {
+		struct cert_wish wish;
+		int want;
+	} rows[] = {
+		{{.alt = "DNS:example.com"}, 0},
+		{{.alt = "DNS:example.org"}, MG_EAUTH},
+		{{.alt = "DNS:*.com"}, MG_EAUTH},
+		{{.alt = "IP:127.0.0.1"}, MG_EAUTH},
+		{{.cn = "example.com"}, 0},
+		{{.alt = "DNS:example.com", .from_s = -7200, .to_s = -60}, MG_EAUTH},
+		{{.alt = "DNS:example.com", .from_s = 3600, .to_s = 7200}, MG_EAUTH},
+		{{.alt = "DNS:example.com", .eku = "codeSigning"}, MG_EAUTH},
+		{{.alt = "DNS:example.com", .self_signed = true}, MG_EAUTH},
+		{{.alt = "DNS:sip.example.com"}, MG_EAUTH},
+	};
+	unsigned accepted = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct cert c = cert_new(&ca, &rows[i].wish);
+		struct tp_target to = to_us("example.com");
+		static struct wait wait;
+
+		CERT_MUST(SSL_CTX_use_certificate(server->ssl, c.x509) &&
+			  SSL_CTX_use_PrivateKey(server->ssl, c.key));
+		tls_sessions_flush(w.tp->conns->sessions);
+		assert_int_equal(send_out(&to, &wait), 0);
+		accepted += rows[i].want == 0;
+		world_until(&w, rows[i].want ? wait.failed : w.messages == accepted);
+		assert_int_equal(wait.failed ? wait.err : 0, rows[i].want);
+		assert_int_equal(w.messages, accepted);
+		tp_ticket_drop(&wait.ticket);
+		for (uint32_t k = 0; k < w.tp->conns->used; k++)
+			if (w.tp->conns->slot[k].conn)
+				conn_kill(w.tp->conns->slot[k].conn, -ECANCELED);
+		world_until(&w, counted(&w, TP_STAT_CONNS) == 0);
+		cert_free(&c);
+	}
+	assert_int_equal(w.messages, 2);
+}
+
+static void test_resumed(void **state)
+{
+	struct tp_target to = to_us("example.com");
+	static struct wait wait;
+
+	(void)state;
+	w.on_message = answer; /* by which the ticket comes along */
+	for (unsigned i = 1; i <= 2; i++) {
+		unsigned before = w.closed;
+		assert_int_equal(send_out(&to, &wait), 0);
+		world_until(&w, w.messages == 2 * i); /* the request here and the answer there */
+		assert_int_equal(counted(&w, TP_STAT_TLS_RESUMED), i == 2 ? 2 : 0);
+		tp_ticket_drop(&wait.ticket);
+		tp_conn_close(w.tp, w.seen[2 * i - 1].flow.conn);
+		world_until(&w, w.closed == before + 2);
+	}
+}
+
+static void test_server_is_no_tls(void **state)
+{
+	struct addr addr;
+	int plain = listening(AF_INET, 4, &addr), fd = -1;
+	struct tp_target to = to_us("example.com");
+	static struct wait wait;
+
+	(void)state;
+	to.addr = addr;
+	assert_int_equal(send_out(&to, &wait), 0);
+	world_until(&w, (fd = accept4(plain, NULL, NULL, SOCK_CLOEXEC)) >= 0);
+	peer_say(fd, SV("SIP/2.0 400 Bad Request\r\n\r\n"));
+	world_until(&w, wait.failed == 1);
+	assert_int_equal(wait.err, -EPROTO);
+	(void)close(fd);
+	/* and one that says nothing */
+	w.zone[0].handshake_ms = 100;
+	assert_int_equal(send_out(&to, &wait), 0);
+	world_until(&w, (fd = accept4(plain, NULL, NULL, SOCK_CLOEXEC)) >= 0);
+	world_until(&w, wait.failed == 1);
+	assert_int_equal(wait.err, -ETIMEDOUT);
+	(void)close(fd);
+	(void)close(plain);
+}
+
+/* ---- what is no TLS (B-12) ---- */
+
+static void test_not_tls(void **state)
+{
+	static const struct sv rows[] = {
+		SV_INIT(OPTIONS),
+		SV_INIT("GET / HTTP/1.1\r\n\r\n"),
+		SV_INIT("\x80\x2e\x01\x03\x01\x00"),
+		SV_INIT("\0"),
+		SV_INIT("\r\n\r\n"),
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		int fd = world_peer(&w, tls);
+		peer_say(fd, rows[i]);
+		world_until(&w, counted(&w, TP_STAT_CLOSED_NOT_SIP) == i + 1);
+		refused_then(fd);
+	}
+	assert_int_equal(w.messages, 0);
+}
+
+/* HTTP inside of TLS */
+static void test_not_sip_in_tls(void **state)
+{
+	struct peer p = peer_open(client);
+
+	(void)state;
+	peer_write(&p, SV("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+	world_until(&w, w.closed == 1);
+	assert_int_equal(counted(&w, TP_STAT_CLOSED_NOT_SIP), 1);
+	assert_int_equal(w.messages, 0);
+	peer_end(&p);
+}
+
+/* ---- reloads (U-5) ---- */
+
+static void test_new_certificate(void **state)
+{
+	struct cert next =
+		cert_new(&ca, &(struct cert_wish){.alt = "DNS:example.com,DNS:new.example"});
+	struct tls_context *context = server_of(&next, TLS_VERIFY_NONE);
+	const struct tls_context *const next_contexts[] = {context, NULL};
+	struct tp_listener *l = &w.listener[0], fresh = *l;
+	const struct tp_listener *list[] = {&fresh};
+	struct tp_config config = w.config;
+	struct peer old = peer_open(client), half = peer_begin(client), new;
+
+	(void)state;
+	world_until(&w, counted(&w, TP_STAT_CONNS_IN) == 2);
+	assert_int_equal(peer_step(&half), -EAGAIN);
+	fresh.tls = next_contexts;
+	config.listeners = list;
+	assert_int_equal(tp_apply(w.tp, &config), 0);
+	tls_context_free(server); /* the former configuration is gone */
+	server = NULL;
+	peer_write(&old, SV(OPTIONS)); /* a connection that was there lives */
+	world_until(&w, w.messages == 1);
+	world_until(&w, peer_step(&half) == 0); /* one that had begun gets one of both */
+	new = peer_open(client);
+	assert_true(tls_peer_names(new.tls, SV("new.example")));
+	assert_false(tls_peer_names(old.tls, SV("new.example")));
+	peer_end(&old);
+	peer_end(&half);
+	peer_end(&new);
+	world_until(&w, w.closed == 3);
+	world_end(&w);
+	tls_context_free(context);
+	cert_free(&next);
+	world_begin(&w); /* for the end */
+}
+
+/* A listener that is gone while a peer has not begun to speak. */
+static void test_listener_goes(void **state)
+{
+	struct tp_config config = w.config;
+	struct peer p = peer_begin(client);
+
+	(void)state;
+	world_until(&w, counted(&w, TP_STAT_CONNS_IN) == 1);
+	config.n_listeners = 0;
+	assert_int_equal(tp_apply(w.tp, &config), 0);
+	assert_int_equal(peer_step(&p), -EAGAIN);
+	world_until(&w, w.closed == 1);
+	peer_end(&p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
+		T(test_messages),
+		T(test_many_records),
+		T(test_message_with_the_handshake),
+		T(test_we_close),
+		T(test_client_certificate),
+		T(test_outgoing),
+		T(test_reuse_by_domain),
+		T(test_wrong_certificates),
+		T(test_resumed),
+		T(test_server_is_no_tls),
+		T(test_not_tls),
+		T(test_not_sip_in_tls),
+		T(test_new_certificate),
+		T(test_listener_goes),
+#undef T
+	};
+	return cmocka_run_group_tests(tests, make_certs, free_certs);
+}
