@@ -288,15 +288,16 @@ struct mg_answers_role {
  * within ten seconds in one line with its number and the last source. */
 
 struct mg_sec_event {
-	const char *ev, *why,
-		*act; /* constants of [a-z0-9_]; act: drop, throttle, close, or a status */
+	const char *ev, *why; /* constants of [a-z0-9_] */
+	const char *act;      /* drop, throttle, close, a status: at most 15 bytes */
 	const struct mg_source *source;
 	struct sv method; /* empty: not known */
 };
 /* A kind of event in one worker; lies in the module's `local`; zeros to begin with. Fields are the log's own. */
 struct mg_sec {
 	struct log_limit limit;
-	const char *ev, *why, *act;
+	const char *ev, *why;
+	char act[16];
 	struct addr src;
 	uint8_t transport;
 	bool proven;

@@ -25,7 +25,7 @@ void mg_sec(const struct mg_worker *worker, struct mg_sec *kind, const struct mg
 
 	kind->ev = event->ev;
 	kind->why = event->why;
-	kind->act = event->act;
+	memccpy(kind->act, event->act, '\0', sizeof(kind->act) - 1);
 	kind->src = event->source->addr;
 	kind->transport = event->source->transport;
 	kind->proven = event->source->proven;
