@@ -239,21 +239,19 @@ void loop_hook_remove(struct loop_hook *hook)
 	list_remove(&hook->link);
 }
 
-/* A link of ours in the list keeps the place, whatever hooks are removed or added meanwhile. */
-static void run_hooks(struct list *hooks)
+/* `place`, a link of ours in the list, keeps the place, whatever hooks are removed or added meanwhile. */
+static void run_hooks(struct list *hooks, struct list *place)
 {
-	struct list place;
-
-	list_push(hooks, &place);
-	while (place.next != hooks) {
-		struct list *link = place.next;
+	list_push(hooks, place);
+	while (place->next != hooks) {
+		struct list *link = place->next;
 		struct loop_hook *hook = container_of(link, struct loop_hook, link);
 
-		list_remove(&place);
-		list_insert(link, &place);
+		list_remove(place);
+		list_insert(link, place);
 		hook->fn(hook);
 	}
-	list_remove(&place);
+	list_remove(place);
 }
 
 static void run_timers(struct loop *loop)
@@ -281,8 +279,8 @@ static void finish_turn(struct loop *loop)
 	run_timers(loop);
 	if (!list_empty(&loop->hooks) || !list_empty(&loop->last_hooks)) {
 		loop_enter(loop, "end of turn");
-		run_hooks(&loop->hooks);
-		run_hooks(&loop->last_hooks);
+		run_hooks(&loop->hooks, &loop->place);
+		run_hooks(&loop->last_hooks, &loop->place);
 		loop_leave(loop, "end of turn");
 	}
 	loop->in_turn = false;
