@@ -104,7 +104,7 @@ static bool live(void)
 	}
 	serve();
 	ask_both();
-	pass(2 * 64 * 500);
+	pass(2 * HALF_MINUTE);
 	assert_int_equal(txn_servers(world.table), 0);
 	assert_int_equal(txn_clients(world.table), 0);
 	assert_int_equal(stat(TXN_STAT_LIVE), 0);

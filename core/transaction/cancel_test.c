@@ -24,7 +24,7 @@ static int end(void **unused)
 {
 	(void)unused;
 	txn_client_release(call.client);
-	pass(2 * 64 * 500);
+	pass(2 * HALF_MINUTE);
 	int left =
 		txn_clients(world.table) || stat(TXN_STAT_LIVE) || wheel_count(&world.loop.wheel);
 	world_end();
@@ -92,7 +92,7 @@ static void before_nothing(void **unused)
 {
 	(void)unused;
 	txn_client_cancel(call.client, SV(""));
-	pass(64 * 500);
+	pass(HALF_MINUTE);
 	assert_string_equal(notes(), "fail:ETIMEDOUT");
 }
 

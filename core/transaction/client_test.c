@@ -24,7 +24,7 @@ static int end(void **unused)
 {
 	(void)unused;
 	world.tp.err = 0;
-	pass(2 * 64 * 500);
+	pass(2 * HALF_MINUTE);
 	int left = txn_clients(world.table) || stat(TXN_STAT_LIVE) ||
 		   wheel_count(&world.loop.wheel) || !list_empty(&world.tp.tickets);
 	world_end();
@@ -237,7 +237,7 @@ static void released_in_callbacks(void **unused)
 			answer(&question, methods[i % 2], status, NULL);
 		}
 		ask(&question, methods[i % 2], transports[i / 2]);
-		pass(64 * 500);
+		pass(HALF_MINUTE);
 		notes();
 		if (transports[i / 2] == SIP_TRANSPORT_TCP) {
 			ask(&question, methods[i % 2], transports[i / 2]);
@@ -280,7 +280,7 @@ static void fails_over(void **unused)
 	(void)unused;
 	world.during = begin_within;
 	ask(&question, "INVITE", SIP_TRANSPORT_UDP);
-	pass(64 * 500);
+	pass(HALF_MINUTE);
 	assert_string_equal(notes(), "fail:ETIMEDOUT");
 	assert_int_equal(txn_clients(world.table), 1);
 	answer(&follow_up, "INVITE", 404, NULL);

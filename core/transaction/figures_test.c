@@ -211,7 +211,7 @@ static void render(const struct txn *t, unsigned from, char *out, size_t cap)
 {
 	const char *told = notes(), *sent = sent_what(from);
 
-	snprintf(out, cap, "%s%s%s%s%s", state_names[t->state], *sent ? " tx:" : "", sent,
+	snprintf(out, cap, "%s%s%.80s%s%.80s", state_names[t->state], *sent ? " tx:" : "", sent,
 		 *told ? " " : "", told);
 	assert_true(wheel_is_set(&t->timer) == (t->end_event || t->resend_event));
 	if (t->resend_event)

@@ -75,7 +75,7 @@ static int begin(void **unused)
 static int end(void **unused)
 {
 	(void)unused;
-	pass(2 * 64 * 500);
+	pass(2 * HALF_MINUTE);
 	int left = txn_clients(world.table) || txn_servers(world.table) || world.table->kept.count;
 	world_end();
 	return left;
@@ -162,7 +162,7 @@ static void forks(void **unused)
 	assert_string_equal(notes(), "");
 	assert_int_equal(stat(TXN_STAT_REPLAYED_2XX), 2);
 	/* Timer M takes the rest. */
-	pass(64 * 500);
+	pass(HALF_MINUTE);
 	assert_int_equal(world.table->kept.count, 0);
 }
 

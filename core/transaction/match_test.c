@@ -24,7 +24,7 @@ static int begin(void **unused)
 static int end(void **unused)
 {
 	(void)unused;
-	pass(64 * 500 + 100);
+	pass(HALF_MINUTE + 100);
 	int left = txn_servers(world.table) || txn_clients(world.table);
 	world_end();
 	return left;
@@ -89,7 +89,7 @@ static void requests(void **unused)
 			fail_msg("%s", cases[i].name);
 		assert_null(none);
 		txn_server_unref(server);
-		pass(64 * 500 + 100);
+		pass(HALF_MINUTE + 100);
 		assert_int_equal(txn_servers(world.table), 0);
 	}
 }
@@ -217,7 +217,7 @@ static void ack(void **unused)
 	assert_int_equal(request(&a, NULL), TXN_ABSORBED);
 	assert_int_equal(request(&(struct say){.branch = "z9hG4bKpeer2"}, NULL), TXN_ABSORBED);
 	unsigned n = world.tp.n;
-	pass(64 * 500);
+	pass(HALF_MINUTE);
 	assert_int_equal(world.tp.n, n); /* no Timer G */
 	assert_int_equal(stat(TXN_STAT_NO_ACK), 0);
 }

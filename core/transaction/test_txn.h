@@ -248,6 +248,8 @@ static inline void world_end(void)
 	world.stats = NULL;
 }
 
+#define HALF_MINUTE UINT64_C(32000) /* 64*T1 */
+
 /* Let time pass, stopping wherever a timer is due. */
 static inline void pass(uint64_t ms)
 {

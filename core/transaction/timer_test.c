@@ -12,8 +12,6 @@
 
 #include "transaction/test_txn.h"
 
-#define HALF_MINUTE 32000 /* 64*T1 */
-
 static struct arrived first;
 static struct asked question;
 
@@ -160,7 +158,7 @@ struct stay {
 	uint8_t transport;
 	const char *method;
 	unsigned status;
-	uint32_t ms;
+	uint64_t ms;
 };
 
 static void clients_stay(void **unused)
