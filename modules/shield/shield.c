@@ -171,7 +171,7 @@ static void unload(struct mg_self *self)
 {
 	struct shield *s = self->state;
 
-	source_table_unref(s->table);
+	shield_table_unref(s->table);
 	free(s);
 }
 
@@ -187,7 +187,7 @@ static int load(struct mg_setup *setup, struct mg_self *self, const struct mg_se
 	if (!s)
 		return MG_ENOMEM;
 	s->table =
-		old ? source_table_ref(old->table) : source_table_new((uint32_t)conf->sources_max);
+		old ? shield_table_ref(old->table) : shield_table_new((uint32_t)conf->sources_max);
 	if (old)
 		atomic_init(&s->now_s, atomic_load_explicit(&old->now_s, memory_order_relaxed));
 	s->known_s = (uint32_t)conf->known_h * 3600;
@@ -227,17 +227,17 @@ static void show_table(struct mg_self *self, uint64_t now_ms)
 {
 	const struct source_table *t = ((struct shield *)self->state)->table;
 	struct local *l = self->local;
-	uint64_t n, evicted = source_table_evicted(t);
+	uint64_t n, evicted = shield_table_evicted(t);
 
-	stats_set(self->counters, 0, SOURCES, source_table_used(t));
+	stats_set(self->counters, 0, SOURCES, shield_table_used(t));
 	stats_set(self->counters, 0, EVICTED, evicted);
-	stats_set(self->counters, 0, LEARNED, source_table_learned(t));
+	stats_set(self->counters, 0, LEARNED, shield_table_learned(t));
 	if (evicted == l->evicted || !log_limit_pass(&l->full, now_ms, &n))
 		return;
 	struct log_line line;
 	log_begin(&line, LOG_WARNING, "shield", "table_full");
 	log_str(&line, "table", "sources");
-	log_u64(&line, "max", source_table_max(t));
+	log_u64(&line, "max", shield_table_max(t));
 	log_u64(&line, "n", evicted - l->evicted);
 	log_end(&line);
 	l->evicted = evicted;

@@ -25,7 +25,7 @@ struct source_table {
 
 /* ---- life ---- */
 
-struct source_table *source_table_new(uint32_t max)
+struct source_table *shield_table_new(uint32_t max)
 {
 	size_t sets = 1;
 	struct source_table *t = aligned_alloc(CACHE_LINE, sizeof(*t));
@@ -47,13 +47,13 @@ struct source_table *source_table_new(uint32_t max)
 	return t;
 }
 
-struct source_table *source_table_ref(struct source_table *t)
+struct source_table *shield_table_ref(struct source_table *t)
 {
 	atomic_fetch_add_explicit(&t->refs, 1, memory_order_relaxed);
 	return t;
 }
 
-void source_table_unref(struct source_table *t)
+void shield_table_unref(struct source_table *t)
 {
 	if (!t || atomic_fetch_sub_explicit(&t->refs, 1, memory_order_acq_rel) > 1)
 		return;
@@ -163,22 +163,22 @@ struct source source_find(struct source_table *t, const struct addr *addr, uint6
 	return find_or_make(t, addr, now_ms, make, false);
 }
 
-uint32_t source_table_used(const struct source_table *t)
+uint32_t shield_table_used(const struct source_table *t)
 {
 	return get32(&t->used);
 }
 
-uint64_t source_table_evicted(const struct source_table *t)
+uint64_t shield_table_evicted(const struct source_table *t)
 {
 	return atomic_load_explicit(&t->evicted, memory_order_relaxed);
 }
 
-uint64_t source_table_learned(const struct source_table *t)
+uint64_t shield_table_learned(const struct source_table *t)
 {
 	return atomic_load_explicit(&t->learned, memory_order_relaxed);
 }
 
-uint32_t source_table_max(const struct source_table *t)
+uint32_t shield_table_max(const struct source_table *t)
 {
 	return (t->mask + 1) * SOURCE_WAYS;
 }

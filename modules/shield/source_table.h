@@ -46,9 +46,9 @@ static inline struct source_rule source_rule(uint32_t per_s, uint32_t burst)
 struct source_table;
 
 /* Make a table of at least `max` sources, rounded up to a power of two. Counted: one reference, the caller's. NULL without memory or chance. */
-MG_MUST_CHECK struct source_table *source_table_new(uint32_t max);
-struct source_table *source_table_ref(struct source_table *t);
-void source_table_unref(struct source_table *t); /* any thread; NULL is fine */
+MG_MUST_CHECK struct source_table *shield_table_new(uint32_t max);
+struct source_table *shield_table_ref(struct source_table *t);
+void shield_table_unref(struct source_table *t); /* any thread; NULL is fine */
 
 /* The place of a source, for the moment. */
 struct source {
@@ -81,9 +81,9 @@ bool source_known(struct source s, uint32_t now_s);
 void source_seen(struct source s, uint64_t now_ms);
 
 /* Places taken, and how often one was taken from a source that had been seen within a minute: the table is too small. */
-uint32_t source_table_used(const struct source_table *t);
-uint64_t source_table_evicted(const struct source_table *t);
-uint64_t source_table_learned(const struct source_table *t);
-uint32_t source_table_max(const struct source_table *t);
+uint32_t shield_table_used(const struct source_table *t);
+uint64_t shield_table_evicted(const struct source_table *t);
+uint64_t shield_table_learned(const struct source_table *t);
+uint32_t shield_table_max(const struct source_table *t);
 
 #endif

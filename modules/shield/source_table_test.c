@@ -37,7 +37,7 @@ static unsigned take_all(struct source s, const struct source_rule *rule, uint64
 static void a_bucket(void **state)
 {
 	const struct source_rule rule = source_rule(20, 60), slow = source_rule(1, 1);
-	struct source_table *t = source_table_new(1024);
+	struct source_table *t = shield_table_new(1024);
 	struct addr a = v4(1);
 	struct source s;
 
@@ -61,13 +61,13 @@ static void a_bucket(void **state)
 	assert_true(source_take(s, &slow, T0 + 203000, 1));
 	/* A clock that goes back gives nothing. */
 	assert_int_equal(take_all(s, &rule, T0), 0);
-	source_table_unref(t);
+	shield_table_unref(t);
 }
 
 static void an_answer_bucket(void **state)
 {
 	const struct source_rule rule = source_rule(5, 20);
-	struct source_table *t = source_table_new(1024);
+	struct source_table *t = shield_table_new(1024);
 	struct addr a = v4(1);
 	uint64_t starts[] = {0, T0, 0xffffffff, 0xffffffff - 3000, 0x1ffffffffULL, 0x80000000ULL};
 
@@ -82,13 +82,13 @@ static void an_answer_bucket(void **state)
 				n++;
 		assert_int_equal(n, 20 + 10000 / 200 - 1);
 	}
-	source_table_unref(t);
+	shield_table_unref(t);
 }
 
 static void shared_buckets(void **state)
 {
 	const struct source_rule rule = source_rule(1000, 10);
-	struct source_table *t = source_table_new(1024);
+	struct source_table *t = shield_table_new(1024);
 	unsigned n = 0;
 
 	(void)state;
@@ -97,7 +97,7 @@ static void shared_buckets(void **state)
 			n++;
 	assert_int_equal(n, 10 + 99);
 	assert_true(source_take_homeless(t, &rule, T0));
-	source_table_unref(t);
+	shield_table_unref(t);
 }
 
 /* ---- names ---- */
@@ -114,7 +114,7 @@ static void one_source_one_place(void **state)
 		{"[2001:db8:1:2::1]:1", "[2001:db8:1:3::1]:1", false},
 		{"[::ffff:192.0.2.1]:1", "192.0.2.1:2", true},
 	};
-	struct source_table *t = source_table_new(4096);
+	struct source_table *t = shield_table_new(4096);
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -124,13 +124,13 @@ static void one_source_one_place(void **state)
 		struct source x = source_find(t, &a, T0, true), y = source_find(t, &b, T0, true);
 		assert_int_equal(x.set == y.set && x.way == y.way, rows[i].same);
 	}
-	source_table_unref(t);
-	source_table_unref(NULL);
+	shield_table_unref(t);
+	shield_table_unref(NULL);
 }
 
 static void credit(void **state)
 {
-	struct source_table *t = source_table_new(1024);
+	struct source_table *t = shield_table_new(1024);
 	struct addr a = v4(1);
 	struct source s = source_find(t, &a, T0, true);
 
@@ -143,43 +143,43 @@ static void credit(void **state)
 	for (unsigned i = 0; i < SOURCE_CREDIT_MAX; i++)
 		assert_true(source_spend(s));
 	assert_false(source_spend(s));
-	source_table_unref(t);
+	shield_table_unref(t);
 }
 
 /* ---- room ---- */
 
 static void strangers_make_room_for_strangers(void **state)
 {
-	struct source_table *t = source_table_new(4); /* one set */
+	struct source_table *t = shield_table_new(4); /* one set */
 	struct addr a;
 
 	(void)state;
-	assert_int_equal(source_table_max(t), 4);
+	assert_int_equal(shield_table_max(t), 4);
 	for (uint32_t i = 0; i < 4; i++) {
 		a = v4(i);
 		source_find(t, &a, T0 + i * 1000, true);
 	}
-	assert_int_equal(source_table_used(t), 4);
-	assert_int_equal(source_table_evicted(t), 0);
+	assert_int_equal(shield_table_used(t), 4);
+	assert_int_equal(shield_table_evicted(t), 0);
 	a = v4(0);
 	source_seen(source_find(t, &a, 0, false), T0 + 10000);
 	a = v4(9);
 	assert_non_null(source_find(t, &a, T0 + 20000, true).set);
-	assert_int_equal(source_table_evicted(t), 1);
-	assert_int_equal(source_table_used(t), 4);
+	assert_int_equal(shield_table_evicted(t), 1);
+	assert_int_equal(shield_table_used(t), 4);
 	a = v4(0);
 	assert_non_null(source_find(t, &a, 0, false).set);
 	a = v4(1); /* the longest not seen */
 	assert_null(source_find(t, &a, 0, false).set);
 	a = v4(10);
 	source_find(t, &a, T0 + 200000, true); /* after minutes nobody is missed */
-	assert_int_equal(source_table_evicted(t), 1);
-	source_table_unref(t);
+	assert_int_equal(shield_table_evicted(t), 1);
+	shield_table_unref(t);
 }
 
 static void the_known_stay(void **state)
 {
-	struct source_table *t = source_table_new(4);
+	struct source_table *t = shield_table_new(4);
 	const uint32_t until = (uint32_t)(T0 / 1000) + 3600;
 	struct addr a;
 
@@ -206,10 +206,10 @@ static void the_known_stay(void **state)
 	source_learn(t, &a, T0 + 9000, until); /* but for one that is known now */
 	a = v4(0);                             /* the longest not seen, by its place before 3 */
 	assert_null(source_find(t, &a, T0, false).set);
-	assert_int_equal(source_table_learned(t), 5);
+	assert_int_equal(shield_table_learned(t), 5);
 	a = v4(200);
 	assert_non_null(source_find(t, &a, (until + 1) * 1000ULL, true).set); /* they were known */
-	source_table_unref(t);
+	shield_table_unref(t);
 }
 
 /* ---- the model ---- */
@@ -228,7 +228,7 @@ static uint32_t chance(uint32_t n)
 static void against_a_model(uint32_t room, bool forgets)
 {
 	const struct source_rule rule = source_rule(20, 10);
-	struct source_table *t = source_table_new(room);
+	struct source_table *t = shield_table_new(room);
 	static struct limit bucket[SOURCES];
 	static bool begun[SOURCES];
 	const struct limit_rule model = LIMIT_PER_S(20, 10);
@@ -256,9 +256,9 @@ static void against_a_model(uint32_t room, bool forgets)
 	assert_int_equal(differ, 0);
 	assert_in_range(granted, 1000, 199000);
 	assert_int_equal(forgotten > 0, forgets);
-	assert_int_equal(source_table_evicted(t) > 0, forgets);
-	assert_true(source_table_used(t) <= source_table_max(t));
-	source_table_unref(t);
+	assert_int_equal(shield_table_evicted(t) > 0, forgets);
+	assert_true(shield_table_used(t) <= shield_table_max(t));
+	shield_table_unref(t);
 }
 
 static void a_model_with_room(void **state)
@@ -313,7 +313,7 @@ static void threads_share_a_bucket(void **state)
 	pthread_t thread[THREADS];
 
 	(void)state;
-	shared = source_table_new(1 << 16);
+	shared = shield_table_new(1 << 16);
 	source_find(shared, &one, T0, true);
 	for (unsigned i = 0; i < THREADS; i++)
 		assert_int_equal(pthread_create(&thread[i], NULL, hammer, &got[i]), 0);
@@ -323,8 +323,8 @@ static void threads_share_a_bucket(void **state)
 	}
 	/* Threads are not at the same time, but none is later than T0 + 999. */
 	assert_in_range(sum, 100, 100 + 999);
-	assert_true(source_table_used(shared) <= source_table_max(shared));
-	source_table_unref(shared);
+	assert_true(shield_table_used(shared) <= shield_table_max(shared));
+	shield_table_unref(shared);
 }
 
 static void threads_share_a_small_table(void **state)
@@ -333,13 +333,13 @@ static void threads_share_a_small_table(void **state)
 	pthread_t thread[THREADS];
 
 	(void)state;
-	shared = source_table_new(16);
+	shared = shield_table_new(16);
 	for (unsigned i = 0; i < THREADS; i++)
 		assert_int_equal(pthread_create(&thread[i], NULL, hammer, &got[i]), 0);
 	for (unsigned i = 0; i < THREADS; i++)
 		pthread_join(thread[i], NULL);
-	assert_int_equal(source_table_used(shared), 16);
-	source_table_unref(shared);
+	assert_int_equal(shield_table_used(shared), 16);
+	shield_table_unref(shared);
 }
 
 int main(void)
