@@ -4,7 +4,6 @@
  */
 #include "daemon/landlock.h"
 
-#include <fcntl.h>
 #include <linux/landlock.h>
 #include <stdint.h>
 #include <sys/syscall.h>
@@ -27,22 +26,17 @@ static uint64_t rights_of(long version)
 	return RIGHTS_1 | (version >= 2 ? RIGHT_REFER : 0) | (version >= 3 ? RIGHT_TRUNCATE : 0);
 }
 
-static int restrict_to(int ruleset, const char *folder, uint64_t rights)
+static int restrict_to(int ruleset, int folder, uint64_t rights)
 {
-	struct landlock_path_beneath_attr rule = {.allowed_access = rights & ~(uint64_t)NOT_GIVEN};
+	struct landlock_path_beneath_attr rule = {.allowed_access = rights & ~(uint64_t)NOT_GIVEN, .parent_fd = folder};
 
-	rule.parent_fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (rule.parent_fd < 0)
-		return -errno;
-	int err = syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0 ||
-				  syscall(SYS_landlock_restrict_self, ruleset, 0) < 0 ?
-			  -errno :
-			  0;
-	close(rule.parent_fd);
-	return err;
+	return syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0 ||
+			       syscall(SYS_landlock_restrict_self, ruleset, 0) < 0 ?
+		       -errno :
+		       0;
 }
 
-int landlock_enter(const char *folder)
+int landlock_enter(int folder)
 {
 	long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 

@@ -7,10 +7,10 @@
 
 #include "base/err.h"
 
-/* Everything outside of `folder` gives EACCES from now on; what is open stays open. Needs no_new_privs.
+/* Everything outside of the folder that is open as `folder` (O_PATH suffices) gives EACCES from now on; what is open stays open. Needs no_new_privs.
  *
  * Returns    0, -ENOSYS or -EOPNOTSUPP when the kernel has no Landlock, or another negative errno.
  */
-MG_MUST_CHECK int landlock_enter(const char *folder);
+MG_MUST_CHECK int landlock_enter(int folder);
 
 #endif

@@ -6,6 +6,7 @@
 #include "daemon/sandbox.h"
 
 #include <cap-ng.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <seccomp.h>
@@ -155,19 +156,14 @@ static int limit_calls(void)
 	return err;
 }
 
-int sandbox_enter(const struct sandbox *sandbox)
+/* After the rights are gone: files and system calls. */
+static int limit(int folder)
 {
-	int err = drop_rights(sandbox->user);
-
-	if (err) {
-		say(LOG_ERROR, "failed", "at", "rights");
-		return err;
-	}
 	if (SANITIZED) {
 		say(LOG_WARNING, "partly_off", "why", "sanitizers");
 		return 0;
 	}
-	err = landlock_enter(sandbox->state);
+	int err = landlock_enter(folder);
 	if (err == -ENOSYS || err == -EOPNOTSUPP)
 		say(LOG_WARNING, "landlock_off", "why", "this kernel has none");
 	else if (err)
@@ -177,5 +173,25 @@ int sandbox_enter(const struct sandbox *sandbox)
 	err = limit_calls();
 	if (err)
 		say(LOG_ERROR, "failed", "at", "seccomp");
+	return err;
+}
+
+int sandbox_enter(const struct sandbox *sandbox)
+{
+	/* Opened while we may: the way to it can be closed to the user. */
+	int folder = open(sandbox->state, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int err = folder < 0 ? -errno : 0;
+
+	if (err)
+		say(LOG_ERROR, "failed", "at", "state_folder");
+	if (!err) {
+		err = drop_rights(sandbox->user);
+		if (err)
+			say(LOG_ERROR, "failed", "at", "rights");
+	}
+	if (!err)
+		err = limit(folder);
+	if (folder >= 0)
+		close(folder);
 	return err;
 }

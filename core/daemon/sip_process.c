@@ -290,8 +290,10 @@ static void check_entered(struct process *p)
 static void stop(struct process *p, bool graceful)
 {
 	p->node.stopping = true;
-	for (unsigned i = 0; i < p->node.workers; i++)
-		worker_stop(&p->node.worker[i], !graceful);
+	for (unsigned i = 0; i < p->node.workers; i++) {
+		if (p->node.worker[i].thread)
+			worker_stop(&p->node.worker[i], !graceful);
+	}
 }
 
 /* Returns 0, or a negative error that ends the process. */

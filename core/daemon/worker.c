@@ -266,7 +266,8 @@ void worker_stop(struct worker *w, bool now)
 	atomic_store(&w->stop, true);
 	if (now)
 		atomic_store(&w->stop_now, true);
-	loop_wake(w->waker);
+	if (w->waker)
+		loop_wake(w->waker);
 }
 
 void worker_join(struct worker *w)
