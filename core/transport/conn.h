@@ -59,8 +59,10 @@ struct conn {
 	int err;             /* why it closes */
 	uint16_t zone;
 	uint16_t key_n, domain_n; /* the domain is the key's end */
-	uint8_t state;            /* enum conn_state */
-	bool outgoing;            /* opened by us */
+	uint16_t
+		awaits; /* HANDSHAKE: bytes that the kernel waits for before it wakes us, 0: not told */
+	uint8_t state; /* enum conn_state */
+	bool outgoing; /* opened by us */
 	bool let_in; /* known by its source, opened by us, or let in above: idle_known_ms counts, the shares for strangers do not */
 	bool counted; /* among its source's connections */
 	bool pending; /* among the handshakes under way, and its source's */

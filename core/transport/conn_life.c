@@ -113,7 +113,10 @@ static unsigned wanted(const struct conn *conn)
 
 	switch ((enum conn_state)conn->state) {
 	case CONN_CONNECTING: return LOOP_WRITE;
-	case CONN_HANDSHAKE: return conn->tls ? tls_wants(conn->tls) : LOOP_READ;
+	case CONN_HANDSHAKE:
+		if (!list_empty(&conn->turn)) /* it waits for the private key */
+			return 0;
+		return conn->tls ? tls_wants(conn->tls) : LOOP_READ;
 	case CONN_OPEN: return (conn->conns->stopped ? 0 : LOOP_READ) | blocked;
 	case CONN_CLOSING: return (conn->eof ? 0 : LOOP_READ) | blocked;
 	case CONN_DEAD: break;

@@ -4,8 +4,13 @@
  * connection that is open or by a line in the log. Called by conn_life.c and once a turn by conn.c.
  */
 #include <errno.h>
+#include <sys/socket.h>
 
 #include "transport/conn.h"
+
+#define RECORD_HEAD      5 /* RFC 8446 §5.1: type, version, length */
+#define RECORD_HANDSHAKE 0x16
+#define RECORD_MAX       (16384 + 256)
 
 static struct tls *server_side(const struct conn *conn)
 {
@@ -59,22 +64,29 @@ static void say_name(struct conn *conn, const char *found)
 						   .found = found});
 }
 
+static void not_tls(struct conn *conn)
+{
+	struct tp *tp = conn_tp(conn);
+
+	tp_count(tp, TP_STAT_TLS_FAILED);
+	tp_count(tp, TP_STAT_CLOSED_NOT_SIP);
+	conn_say(conn, "not_sip", "not_tls");
+	conn_kill(conn, -EPROTO);
+}
+
 static void failed(struct conn *conn, int err)
 {
 	struct tp *tp = conn_tp(conn);
 	char found[256];
 
 	tp_count(tp, TP_STAT_TLS_FAILED);
-	if (err == MG_EPARSE) {
-		tp_count(tp, TP_STAT_CLOSED_NOT_SIP);
-		conn_say(conn, "not_sip", "not_tls");
-	} else if (tls_other_name(conn->tls, found, sizeof(found))) {
+	if (tls_other_name(conn->tls, found, sizeof(found))) {
 		tp_count(tp, TP_STAT_TLS_NAME);
 		say_name(conn, found);
 	} else if (conn->outgoing || err != -ECONNRESET) { /* who connects and leaves is no news */
 		conn_say(conn, "tls_failed", tls_why_failed(conn->tls));
 	}
-	conn_kill(conn, err == MG_EPARSE ? -EPROTO : err);
+	conn_kill(conn, err);
 }
 
 void conn_handshake_late(struct conn *conn)
@@ -101,7 +113,17 @@ static void wait_for_key(struct conn *conn)
 {
 	tls_meter_wait(&conn->conns->meter, &conn->turn, conn->let_in);
 	call_next(conn->conns);
-	conn_watch(conn); /* for nothing: what else the client says must not wake us */
+	conn_watch(conn); /* for nothing: what is there already must not wake us */
+}
+
+/* Returns false when the connection is over. */
+static bool has_side(struct conn *conn)
+{
+	if (!conn->tls)
+		conn->tls = conn->outgoing ? client_side(conn) : server_side(conn);
+	if (!conn->tls)
+		conn_kill(conn, -EPROTONOSUPPORT);
+	return conn->tls != NULL;
 }
 
 static void step(struct conn *conn, bool may)
@@ -109,8 +131,11 @@ static void step(struct conn *conn, bool may)
 	struct conns *conns = conn->conns;
 	uint64_t begun = loop_clock_us();
 	bool key = may;
-	int err = tls_handshake(conn->tls, &key);
+	int err;
 
+	if (!has_side(conn))
+		return;
+	err = tls_handshake(conn->tls, &key);
 	if (!conn->outgoing)
 		tls_meter_took(&conns->meter, loop_turns(conns->tp->env.loop),
 			       loop_clock_us() - begun, may && !key);
@@ -129,18 +154,70 @@ static bool may_use_key(struct conns *conns)
 	return tls_meter_may(&conns->meter, loop_turns(conns->tp->env.loop), loop_clock_us());
 }
 
+/* ---- the client's first record ---- */
+
+enum hello { HELLO_WHOLE, HELLO_PART, HELLO_GONE, HELLO_NOT_TLS };
+
+/* Have the kernel wake us when n bytes are there. Woken with less, the peer has closed. */
+static enum hello wait_for_bytes(struct conn *conn, int n)
+{
+	if (conn->awaits == n)
+		return HELLO_GONE;
+	conn->awaits = (uint16_t)n;
+	return setsockopt(conn->watch.fd, SOL_SOCKET, SO_RCVLOWAT, &n, sizeof(n)) ? HELLO_WHOLE
+										  : HELLO_PART;
+}
+
+/* An SSL under way takes some 70 kB: it is not made for half a record that may never become whole, nor for one that has to wait for its turn. */
+static enum hello look(struct conn *conn)
+{
+	const uint8_t *p = (const uint8_t *)conn->conns->scratch;
+	ssize_t n = recv(conn->watch.fd, conn->conns->scratch, CONN_READ_MAX, MSG_PEEK);
+	int need = RECORD_HEAD;
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? HELLO_PART : HELLO_GONE;
+	if (n == 0)
+		return HELLO_GONE;
+	if (p[0] != RECORD_HANDSHAKE)
+		return HELLO_NOT_TLS;
+	if (n >= RECORD_HEAD)
+		need += p[3] << 8 | p[4];
+	return n >= need || need > RECORD_HEAD + RECORD_MAX ? HELLO_WHOLE
+							    : wait_for_bytes(conn, need);
+}
+
+static void begin(struct conn *conn)
+{
+	struct conns *conns = conn->conns;
+	int one = 1;
+
+	switch (look(conn)) {
+	case HELLO_PART: return;
+	case HELLO_NOT_TLS: not_tls(conn); return;
+	case HELLO_GONE:
+		tp_count(conns->tp, TP_STAT_TLS_FAILED);
+		conn_kill(conn, -ECONNRESET);
+		return;
+	case HELLO_WHOLE: break;
+	}
+	if (conn->awaits)
+		(void)setsockopt(conn->watch.fd, SOL_SOCKET, SO_RCVLOWAT, &one, sizeof(one));
+	if (!tls_meter_waits(&conns->meter) && may_use_key(conns))
+		step(conn, true);
+	else
+		wait_for_key(conn);
+}
+
 void conn_handshake(struct conn *conn)
 {
 	struct conns *conns = conn->conns;
 
-	if (!conn->tls) {
-		conn->tls = conn->outgoing ? client_side(conn) : server_side(conn);
-		if (!conn->tls) {
-			conn_kill(conn, -EPROTONOSUPPORT);
-			return;
-		}
-	}
-	step(conn, conn->outgoing || (!tls_meter_waits(&conns->meter) && may_use_key(conns)));
+	if (!conn->tls && !conn->outgoing)
+		begin(conn);
+	else
+		step(conn,
+		     conn->outgoing || (!tls_meter_waits(&conns->meter) && may_use_key(conns)));
 }
 
 void conns_handshake_next(struct conns *conns)

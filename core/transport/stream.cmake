@@ -5,4 +5,4 @@ set(TRANSPORT_STREAM
 	stream_out.c tcp.c tls.c tls_context.c tls_context_load.c tls_meter.c tls_name.c tls_sessions.c
 	tls_ticket_keys.c)
 set(TRANSPORT_STREAM_TESTS
-	accept conn conn_tls conn_tls_flood letter stream tls tls_context tls_meter tls_name tls_resume)
+	accept conn conn_memory conn_tls conn_tls_flood letter stream tls tls_context tls_meter tls_name tls_resume)
