@@ -78,7 +78,7 @@ static void tokens(void **state)
 		{"\"a\\x00b\"", "bad:\"a\\x00b\" end"},
 		{"\"a\\\\x00b\"", "text:\"a\\\\x00b\" end"},
 		{"\"a\\X00\" b", "bad:\"a\\X00\" name:b end"},
-		{"\"abc\nd\"", "bad:\"abc @2 name:d bad:\" end"},
+		{"\"abc\nx\"", "bad:\"abc @2 name:x bad:\" end"},
 		{"\"abc", "bad:\"abc end"},
 		{"\"abc\\", "bad:\"abc\\ end"},
 		{"\"abc\\\"", "bad:\"abc\\\" end"},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What each type of option takes and what it becomes, what is refused and with what words; defaults,
- * groups, variants; files.
+ * What each type of option takes and what it becomes, what is refused and with what words; defaults
+ * and groups.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +11,6 @@
 #include <cmocka.h>
 
 #include "conf/test_conf.h"
-#include "conf/test_files.h"
 #include "conf/test_world.h"
 
 static struct arena arena;
@@ -357,254 +356,12 @@ static void absent_groups(void **state)
 	assert_memory_equal(&w.limits, &empty.limits, sizeof(w.limits));
 }
 
-/* ---- variants ---- */
-
-static void variants(void **state)
-{
-	struct world w =
-		load(WORLD_LEAST "modules = ( { name = \"shield\"; rate = 5; on = false; },\n"
-				 "  { allow = (\"10.0.0.0/8\"); name = \"acl\"; },\n"
-				 "  { name = \"sanity\" } );\n"
-				 "store = { name = \"shield\"; mode = \"x\" };");
-	const struct conf_variant *m = w.modules.items;
-
-	(void)state;
-	assert_int_equal(w.modules.n, 3);
-	assert_string_equal(m[0].name, "shield");
-	assert_string_equal(m[0].at, "test.cfg:2");
-	assert_ptr_equal(m[0].table, &world_shield_conf);
-	assert_int_equal(((struct world_shield *)m[0].value)->rate, 5);
-	assert_string_equal(((struct world_shield *)m[0].value)->mode, "drop");
-	assert_false(((struct world_common *)m[0].common)->on);
-	assert_int_equal(((struct world_common *)m[0].common)->file.fd, -1);
-	assert_ptr_equal(m[1].table, &world_acl_conf);
-	assert_int_equal(((struct world_acl *)m[1].value)->allow.n, 1);
-	assert_true(((struct world_common *)m[1].common)->on);
-	assert_string_equal(m[1].at, "test.cfg:3");
-	assert_ptr_equal(m[2].table, &world_empty_conf);
-	assert_string_equal(w.store.name, "shield");
-	assert_null(w.store.common);
-	assert_string_equal(((struct world_shield *)w.store.value)->mode, "x");
-}
-
-static void refused_variants(void **state)
-{
-	/* clang-format off */
-	static const struct {
-		const char *text, *lines;
-	} rows[] = {
-		{"modules = ( { name = \"shild\"; rate = 5; what = 1 } );", "test.cfg:1: modules[0].name: found \"shild\", allowed: \"acl\", \"shield\", \"sanity\"; did you mean \"shield\"?\n"},
-		{"modules = ( { rate = 5; } );", "test.cfg:1: modules[0].name: found nothing, allowed: a text of 1 to 1023 bytes\n"},
-		{"modules = ( { name = 5;\n rate = 5; on = 5; } );", "test.cfg:1: modules[0].name: found 5, allowed: a text of 1 to 1023 bytes\ntest.cfg:2: modules[0].on: found 5, allowed: true or false\n"},
-		{"modules = ( { name = \"shield\"; rte = 5; on = 1 } );",
-		 "test.cfg:1: modules[0].rte: found an unknown key, allowed: name, file, on, rate, mode; did you mean \"rate\"?\n"
-		 "test.cfg:1: modules[0].on: found 1, allowed: true or false\n"},
-		{"modules = ( { name = \"acl\" } );", "test.cfg:1: modules[0].allow: found nothing, allowed: a list ( ... ) of 1 to 1024\n"},
-		{"modules = ( { name = \"sanity\"; name = \"acl\" } );", "test.cfg:1: modules[0].name: found it a second time, after test.cfg:1, allowed: once\n"},
-		{"modules = ( \"acl\" );", "test.cfg:1: modules[0]: found \"acl\", allowed: a group { ... }\n"},
-		{"store = 5;", "test.cfg:1: store: found 5, allowed: a group { ... }\n"},
-	};
-	/* clang-format on */
-	char text[1024];
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		snprintf(text, sizeof(text), "%s\n%s", rows[i].text, WORLD_LEAST);
-		test_conf_refused(&world_conf, text, rows[i].lines);
-	}
-}
-
-/* A process that does not load other people's modules reads the rest, and opens their files. */
-static void variants_passed_over(void **state)
-{
-	static const struct conf_env env = {.open = test_conf_open, .pass_unknown_variants = true};
-	struct conf_faults faults;
-	struct world w;
-
-	(void)state;
-	arena_done(&arena);
-	arena_init(&arena, 4096, 64 << 20);
-	conf_faults_init(&faults);
-	/* The risk may be that module's, so it is not called idle. */
-	int err = test_conf_try(&world_conf,
-				WORLD_LEAST "accept_risk = ( \"theirs\" );\n"
-					    "modules = ( { name = \"theirs\"; file = \"/x/t.so\"; "
-					    "what = { is = 5; }; } );",
-				&w, &arena, &env, NULL, &faults);
-	conf_faults_print(&faults, stderr);
-	assert_int_equal(err, 0);
-	const struct conf_variant *m = w.modules.items;
-	assert_string_equal(m->name, "theirs");
-	assert_null(m->table);
-	assert_null(m->value);
-	assert_string_equal(((struct world_common *)m->common)->file.path, "/x/t.so");
-	assert_true(((struct world_common *)m->common)->on);
-	/* What all have is held to its type all the same. */
-	assert_int_equal(test_conf_try(&world_conf,
-				       WORLD_LEAST "modules = ( { name = \"theirs\"; on = 5; } );",
-				       &w, &arena, &env, NULL, &faults),
-			 MG_EPARSE);
-	assert_string_equal(faults.text[0],
-			    "test.cfg:2: modules[0].on: found 5, allowed: true or false");
-	conf_faults_done(&faults);
-}
-
-/* ---- files ---- */
-
-static char *load_files(const char *text, mode_t mode, struct world *w, int *err)
-{
-	struct conf_faults faults;
-	struct conf_text *t;
-
-	arena_done(&arena);
-	arena_init(&arena, 4096, 64 << 20);
-	files_put_sv("main", sv_str(text), mode);
-	conf_faults_init(&faults);
-	*err = conf_text_read(&t, files_path("main"), &faults);
-	if (*err == 0) {
-		*err = conf_load(t, &world_conf, w, &arena, NULL, NULL, &faults);
-		conf_text_free(t);
-	}
-	char *said = test_conf_lines(&faults);
-	char *plain = files_without_dir(said);
-	conf_faults_done(&faults);
-	free(said);
-	return plain;
-}
-
-static bool is_open(int fd)
-{
-	return fcntl(fd, F_GETFD) >= 0;
-}
-
-static void files_are_opened_and_closed(void **state)
-{
-	struct world w;
-	char c;
-	int err;
-
-	(void)state;
-	files_put("cert", "C");
-	files_put("key", "K");
-	char *said = load_files(WORLD_LEAST "tls = { cert = \"cert\"; key = \"key\"; };", 0644, &w,
-				&err);
-	assert_string_equal(said, "");
-	assert_int_equal(err, 0);
-	assert_string_equal(w.tls.key.path, files_path("key"));
-	assert_int_equal(pread(w.tls.key.fd, &c, 1, 0), 1);
-	assert_int_equal(c, 'K');
-	assert_true(fcntl(w.tls.key.fd, F_GETFD) & FD_CLOEXEC);
-	int cert = w.tls.cert.fd, key = w.tls.key.fd;
-	conf_close_files(&world_conf, &w);
-	assert_false(is_open(cert));
-	assert_false(is_open(key));
-	assert_int_equal(w.tls.cert.fd, -1);
-	conf_close_files(&world_conf, &w);
-	free(said);
-}
-
-/* Descriptors of a configuration that did not load would be lost. */
-static void a_failed_load_keeps_no_file_open(void **state)
-{
-	struct world w;
-	int err;
-	int next = open("/dev/null", O_RDONLY);
-
-	(void)state;
-	close(next);
-	files_put("cert", "C");
-	char *said =
-		load_files(WORLD_LEAST "tls = { cert = \"cert\"; };\nquick = 1;", 0600, &w, &err);
-	assert_string_equal(said, "main:3: quick: found 1, allowed: true or false\n");
-	assert_int_equal(err, MG_EPARSE);
-	assert_false(is_open(next));
-	free(said);
-}
-
-static void refused_files(void **state)
-{
-	struct world w;
-	int err;
-
-	(void)state;
-	mkdir(files_path("folder"), 0700);
-	mkfifo(files_path("fifo"), 0600);
-	char *said =
-		load_files(WORLD_LEAST "log = \"none\";\n"
-				       "modules = ( { name = \"sanity\"; file = \"folder\"; },\n"
-				       "{ name = \"sanity\"; file = \"fifo\"; } );",
-			   0600, &w, &err);
-	char plain[4096];
-	/* In what was found the whole path stands, escaped and cut: only its end is ours. */
-	snprintf(plain, sizeof(plain),
-		 "main:2: log: found \"none\" (No such file or directory), allowed: a file that "
-		 "can be "
-		 "read\n"
-		 "main:3: modules[0].file: found \"folder\" (no regular file), allowed: a file "
-		 "that can "
-		 "be read\n"
-		 "main:4: modules[1].file: found \"fifo\" (no regular file), allowed: a file that "
-		 "can be "
-		 "read\n");
-	assert_string_equal(said, plain);
-	assert_int_equal(err, MG_EPARSE);
-	free(said);
-}
-
-/* G-3 */
-static void secrets_are_their_owners_alone(void **state)
-{
-	static const struct {
-		mode_t mode;
-		bool fine;
-	} rows[] = {{0600, true},  {0400, true},  {0700, true},  {0640, false}, {0604, false},
-		    {0644, false}, {0620, false}, {0610, false}, {0777, false}};
-	struct world w;
-	int err;
-
-	(void)state;
-	files_put("cert", "C");
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		files_put_sv("key", SV("K"), rows[i].mode);
-		char *said = load_files(WORLD_LEAST "tls = { cert = \"cert\"; key = \"key\"; };",
-					0644, &w, &err);
-		if (rows[i].fine)
-			assert_string_equal(said, "");
-		else
-			assert_string_equal(said,
-					    "main:2: tls.key: found \"key\" (open to others than "
-					    "its owner), allowed: a file that its owner alone can "
-					    "read, mode 0600\n");
-		if (err == 0)
-			conf_close_files(&world_conf, &w);
-		free(said);
-		/* A text that is a secret: the file it stands in. */
-		said = load_files(WORLD_LEAST "secret = \"geheim\";", rows[i].mode, &w, &err);
-		if (rows[i].fine)
-			assert_string_equal(said, "");
-		else
-			assert_string_equal(
-				said,
-				"main:2: secret: found a secret in a file that others than its "
-				"owner can read, allowed: a file of mode 0600, which may be "
-				"an included one\n");
-		free(said);
-	}
-	files_put("sub", "secret = \"geheim\";");
-	char *said = load_files(WORLD_LEAST "@include \"sub\"\n", 0644, &w, &err);
-	assert_string_equal(said, "");
-	assert_string_equal(w.secret, "geheim");
-	free(said);
-}
-
 static int teardown(void **state)
 {
 	(void)state;
 	arena_done(&arena);
 	return 0;
 }
-
-#define IN_FOLDER(f) cmocka_unit_test_setup_teardown(f, files_begin, files_end)
 
 int main(void)
 {
@@ -619,13 +376,6 @@ int main(void)
 		cmocka_unit_test(all_mistakes_in_the_order_of_the_file),
 		cmocka_unit_test(as_many_as_anybody_reads),
 		cmocka_unit_test(absent_groups),
-		cmocka_unit_test(variants),
-		cmocka_unit_test(refused_variants),
-		cmocka_unit_test(variants_passed_over),
-		IN_FOLDER(files_are_opened_and_closed),
-		IN_FOLDER(a_failed_load_keeps_no_file_open),
-		IN_FOLDER(refused_files),
-		IN_FOLDER(secrets_are_their_owners_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, teardown);

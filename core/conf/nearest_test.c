@@ -25,10 +25,10 @@ static void the_nearest_word(void **state)
 		{"Listen", "listen"},     /* case */
 		{"timer_c", "timer_c_s"}, /* two left out of a long one */
 		{"timer_c_ms", "timer_c_s"},
-		{"advertized", "advertise"},
+		{"advertisse", "advertise"},
 		{"acceptrisks", "accept_risk"},
 		{"limit", "limit"},
-		{"limts", "limits"},
+		{"limtis", "limits"},
 		{"cp", "cps"},
 		{"cpx", "cps"},
 		{"cqx", NULL}, /* two of three */

@@ -108,7 +108,7 @@ static void a_key_left_out_is_seen_if_it_matters(void **state)
 {
 	(void)state;
 	arena_init(&arena, 65536, 64 << 20);
-	assert_int_equal(try("zones = ( { nam = \"a\"; listen = ( \"udp:*\" ); } );"), MG_EPARSE);
+	assert_int_equal(try("zones = ( { naem = \"a\"; listen = ( \"udp:*\" ); } );"), MG_EPARSE);
 	assert_int_equal(try("zones = ( { listen = ( \"udp:*\" ); } );"), MG_EPARSE);
 	assert_int_equal(try("zone = ( { name = \"a\"; listen = ( \"udp:*\" ); } );"), MG_EPARSE);
 	arena_done(&arena);
