@@ -30,7 +30,13 @@ static bool make_network(void)
 		   "ip addr add 192.0.2.1/24 dev wan; ip addr add 192.0.2.5/32 dev wan;"
 		   "ip addr add 10.0.0.1/24 dev lan;"
 		   "ip addr add 2001:db8:1::1/64 dev wan nodad;"
-		   "ip route add default via 192.0.2.254 dev wan");
+		   "ip route add default via 192.0.2.254 dev wan") &&
+	       /* the links come up when they do */
+	       run("exec 2>/dev/null; i=0; while [ $i -lt 100 ]; do i=$((i+1));"
+		   "ip route get 10.0.0.9 | grep -q 'src 10.0.0.1' &&"
+		   "ip route get 198.51.100.1 | grep -q 'src 192.0.2.1' &&"
+		   "ip -6 route get 2001:db8:1::9 | grep -q 'src 2001:db8:1::1' && exit 0;"
+		   "sleep 0.05; done; exit 1");
 }
 
 static struct world *with(const char *const *bound, const uint16_t *zone, const uint8_t *transport)
@@ -77,6 +83,7 @@ static void sources(void **state)
 		}
 	/* remembered, until a configuration is applied */
 	struct addr to = address("198.51.100.1:5060"), from;
+	assert_int_equal(tp_source_address(w->tp, &to, &from), 0); /* others may have its place */
 	assert_true(run("ip route replace default via 10.0.0.254 dev lan"));
 	assert_int_equal(tp_source_address(w->tp, &to, &from), 0);
 	assert_int_equal(from.ip[0], 192);

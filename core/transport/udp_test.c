@@ -52,8 +52,8 @@ static void a_message_comes_with_its_flow(void **state)
 	assert_int_equal(tp_apply(w->tp, &w->config), 0);
 	uint64_t before = loop_clock_us();
 	send_text(fd, &l->bound, MESSAGE);
-	uint64_t after = loop_clock_us();
 	world_wait(w, &w->messages, 1);
+	uint64_t after = loop_clock_us();
 	assert_int_equal(w->messages, 1);
 	const struct seen *s = &w->seen[0];
 	assert_true(addr_eq(&s->flow.peer, &peer));
@@ -67,29 +67,35 @@ static void a_message_comes_with_its_flow(void **state)
 	assert_int_equal(s->at.fault, SIP_OK);
 	assert_int_equal(s->len, strlen(MESSAGE));
 	assert_string_equal(s->text, "OPTIONS sip:b@b.example SIP/2.0");
-	assert_in_range(s->at_us, before - 1000, after + 1000);
+	assert_in_range(s->at_us, before - 2000, after);
 	assert_int_equal(w->arrivals, 1);
 	assert_int_equal(world_count(w, TP_STAT_RX_UDP), 1);
 	close(fd);
 	world_free(w);
 }
 
-/* The time is that of arrival, however long the loop was elsewhere. */
+/* The time is that of arrival, however long the loop was elsewhere. The kernel begins to stamp some time after it was asked to
+ * and until then stamps what is read, so the first ones may tell nothing. */
 static void waiting_in_the_socket_counts(void **state)
 {
-	const struct timespec pause = {.tv_nsec = 40 * 1000000L};
+	const struct timespec pause = {.tv_nsec = 20 * 1000000L};
 	struct world *w = world_new();
 	struct tp_listener *l = world_listener(w, SIP_TRANSPORT_UDP, "127.0.0.1:0", 0);
 	struct addr peer = address("127.0.0.1:0");
 	int fd = world_socket(&peer);
+	bool told = false;
 
 	(void)state;
 	assert_int_equal(tp_apply(w->tp, &w->config), 0);
-	send_text(fd, &l->bound, MESSAGE);
-	uint64_t sent = loop_clock_us();
-	nanosleep(&pause, NULL);
-	world_wait(w, &w->messages, 1);
-	assert_in_range(w->seen[0].at_us, sent - 20000, sent + 20000);
+	for (unsigned i = 0; i < 100 && !told; i++) {
+		uint64_t before = loop_clock_us();
+		send_text(fd, &l->bound, MESSAGE);
+		uint64_t after = loop_clock_us();
+		nanosleep(&pause, NULL);
+		world_wait(w, &w->messages, i + 1);
+		told = w->seen[i].at_us >= before - 2000 && w->seen[i].at_us <= after + 2000;
+	}
+	assert_true(told);
 	close(fd);
 	world_free(w);
 }
