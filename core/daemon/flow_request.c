@@ -103,8 +103,7 @@ int flow_begin_server(struct call *call)
 	if (!call->server)
 		return MG_ELIMIT;
 	txn_server_set_user(call->server, call);
-	if (call->kept->msg->method == SIP_METHOD_INVITE)
-		txn_server_100(call->server, build_100, call);
+	txn_server_100(call->server, build_100, call);
 	return 0;
 }
 
@@ -246,7 +245,7 @@ void flow_requested(struct call *call, struct mg_verdict verdict)
 	const struct sip_uri *uri = sip_view_uri(&call->view, &at);
 	if (call->in.routed)
 		forward(call);
-	else if (r->to_us && uri && !uri->has_user && call->kept->msg->method == SIP_METHOD_OPTIONS)
+	else if (r->to_us && uri && !uri->has_user) /* there is no target in ourselves */
 		unserved(call);
 	else
 		flow_targeted(call, chain_target(r));

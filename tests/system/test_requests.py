@@ -223,7 +223,9 @@ def test_loop(proxy, uac):
     """A request that comes back unchanged (§16.3 step 4)."""
     with Peer() as mirror:
         uac.send(request(uac, "MESSAGE", target(mirror)), proxy.address)
-        mirror.send(mirror.receive(), proxy.address)
+        line, rest = mirror.receive().split("\r\n", 1)
+        via = f"Via: SIP/2.0/UDP {mirror.host}:{mirror.port};branch=z9hG4bKmirror"
+        mirror.send(f"{line}\r\n{via}\r\n{rest}", proxy.address)
         assert status(mirror.receive()) == 482
 
 
@@ -260,7 +262,7 @@ def test_strict_router_behind_us(proxy, uac, uas):
 # ---- CANCEL ----
 
 def cancel_of(text: str) -> str:
-    cancel = request_line = text.split("\r\n", 1)[0].replace("INVITE", "CANCEL", 1) + "\r\n"
+    request_line = text.split("\r\n", 1)[0].replace("INVITE", "CANCEL", 1) + "\r\n"
     cancel = request_line + "".join(f"{name}: {header(text, name)[0]}\r\n" for name in ("Via", "Max-Forwards", "From", "To", "Call-ID"))
     return cancel + "CSeq: 1 CANCEL\r\nContent-Length: 0\r\n\r\n"
 
