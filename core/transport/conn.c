@@ -324,11 +324,11 @@ void conns_stop(struct conns *conns)
 			conn_watch(conns->slot[i].conn);
 }
 
-bool conns_alive(struct conns *conns, tp_conn number)
+bool conns_alive(struct conns *conns, tp_conn conn)
 {
-	const struct conn *conn = conn_find(conns, number);
+	const struct conn *found = conn_find(conns, conn);
 
-	return conn && conn_is_up(conn);
+	return found && conn_is_up(found);
 }
 
 bool conns_refused(struct conns *conns, const struct addr *addr)
@@ -338,24 +338,24 @@ bool conns_refused(struct conns *conns, const struct addr *addr)
 
 /* ---- through tp.h ---- */
 
-void tp_conn_known(struct tp *tp, tp_conn number)
+void tp_conn_known(struct tp *tp, tp_conn conn)
 {
-	struct conn *conn;
+	struct conn *found;
 
-	if (tp_conn_worker(number) != tp->env.worker)
-		letter_ask(tp->conns, number, TP_LETTER_KNOWN);
-	else if ((conn = conn_find(tp->conns, number)) && conn_is_up(conn))
-		conn_let_in(conn);
+	if (tp_conn_worker(conn) != tp->env.worker)
+		letter_ask(tp->conns, conn, TP_LETTER_KNOWN);
+	else if ((found = conn_find(tp->conns, conn)) && conn_is_up(found))
+		conn_let_in(found);
 }
 
-void tp_conn_close(struct tp *tp, tp_conn number)
+void tp_conn_close(struct tp *tp, tp_conn conn)
 {
-	struct conn *conn;
+	struct conn *found;
 
-	if (tp_conn_worker(number) != tp->env.worker)
-		letter_ask(tp->conns, number, TP_LETTER_CLOSE);
-	else if ((conn = conn_find(tp->conns, number)))
-		conn_close(conn, -ECONNABORTED);
+	if (tp_conn_worker(conn) != tp->env.worker)
+		letter_ask(tp->conns, conn, TP_LETTER_CLOSE);
+	else if ((found = conn_find(tp->conns, conn)))
+		conn_close(found, -ECONNABORTED);
 }
 
 static const char *state_name(enum conn_state state)

@@ -406,6 +406,7 @@ static struct sv asked_name(SSL *ssl)
 
 /* Before anything of the hello is used, and so before the private key is. The context is chosen here and not when the name's own callback comes, since
  * tickets are opened between the two. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): OpenSSL's type */
 int tls_on_hello(SSL *ssl, int *alert, void *arg)
 {
 	struct tls *tls = SSL_get_app_data(ssl);
@@ -425,6 +426,7 @@ int tls_on_hello(SSL *ssl, int *alert, void *arg)
 }
 
 /* A name that none of the certificates holds gets the default one, as RFC 6066 §3 allows: the client decides. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): OpenSSL's type */
 int tls_on_server_name(SSL *ssl, int *alert, void *arg)
 {
 	const struct tls *tls = SSL_get_app_data(ssl);

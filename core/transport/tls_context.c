@@ -126,6 +126,7 @@ static int set_up(SSL_CTX *ssl, const struct tls_settings *settings, time_t *exp
 
 /* ---- making one ---- */
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): it is written through `reason` */
 struct tls_context *tls_context_new(const struct tls_settings *settings, char *why, size_t why_n)
 {
 	const struct tls_why reason = {why, why_n};

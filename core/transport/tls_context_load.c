@@ -70,6 +70,7 @@ static int pem_read(struct pem *pem, int fd, const char *what, const struct tls_
 }
 
 /* An encrypted key is an error, not a question on the terminal. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): OpenSSL's type */
 static int no_pass_phrase(char *buf, int n, int rw, void *arg)
 {
 	(void)buf;

@@ -62,7 +62,7 @@ static void replace(int *fd, int by)
 static void test_own_certificate(void **state)
 {
 	struct cert other = cert_new(&ca, &(struct cert_wish){.cn = "other"});
-	struct cert old = cert_new(&ca, &(struct cert_wish){.from_s = -86400 * 3, .to_s = -60});
+	struct cert old = cert_new(&ca, &(struct cert_wish){.from_s = -259200, .to_s = -60});
 	struct cert future = cert_new(&ca, &(struct cert_wish){.from_s = 3600, .to_s = 7200});
 	struct tls_settings s;
 
