@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * chain: the modules of one configuration in their order, and the run of a request through their phases. What a verdict leads to is done by the callbacks of
- * struct chain_events: the daemon's flow connects them with the router and the transactions.
+ * chain: the modules of one configuration in their order, and the run of a request through their phases. What a verdict leads to
+ * is done by the callbacks of struct chain_events: the daemon's flow connects them with the router and the transactions.
  */
 #ifndef MG_CHAIN_CHAIN_H
 #define MG_CHAIN_CHAIN_H
@@ -24,8 +24,8 @@ struct chain_setup {
 	struct chain *before; /* of the running configuration, NULL at first */
 	struct conf_faults *faults;
 };
-/* Load all: NULL, and faults added, when one fails; those loaded before are unloaded again. Zones and options must stay as long as the chain.
- * One thread at a time. */
+/* Load all: NULL, and faults added, when one fails; those loaded before are unloaded again. Zones and options must stay as long as
+ * the chain. One thread at a time. */
 MG_MUST_CHECK struct chain *chain_new(const struct chain_setup *setup);
 /* Unload; after the last worker has left it. */
 void chain_free(struct chain *chain);
@@ -39,13 +39,15 @@ bool chain_counters(const struct chain *chain, unsigned i, const char **name,
 /* ---- one worker ---- */
 
 struct chain_events {
-	/* Send a response of our own: statelessly when no server transaction was begun (`stateful` false). Headers are those given by modules. */
+	/* Send a response of our own: statelessly when no server transaction was begun (`stateful` false). Headers are those given by
+	 * modules. A hook is running: the request must not end in here, the verdict DONE follows. */
 	void (*answer)(void *arg, struct mg_request *r, const struct sip_response *response,
 		       bool stateful);
-	/* Something waits now, or answers: from here on a server transaction is owed. Returns 0, or MG_ELIMIT when there is no room. */
+	/* Something waits now, or answers 1xx or 2xx: from here on a server transaction is owed. Returns 0, or MG_ELIMIT when there is
+	 * no room. Not for an ACK's sake: for one, do nothing and return 0. */
 	int (*begin)(void *arg, struct mg_request *r);
-	/* A phase that had to wait is over: `verdict` is that of the whole phase (NEXT: all said NEXT). `b` in BRANCH only. The request
-	 * may be ended in here. */
+	/* A phase that had to wait is over: `verdict` is that of the whole phase (NEXT: all said NEXT). `b` in BRANCH only. The
+	 * request may be ended in here. */
 	void (*resumed)(void *arg, struct mg_request *r, enum mg_phase phase, struct mg_branch *b,
 			struct mg_verdict verdict);
 	/* Bring fn(arg2) to that worker's thread; any thread. Returns 0 or MG_ELIMIT. */
@@ -66,14 +68,15 @@ struct mg_worker {
 	struct chain_waits *waits; /* wait.c's own */
 	struct stats *stats;       /* rows of chain_stats.h */
 };
-/* Ready a worker whose other fields are filled, `chain` and `waits` being NULL. Its index is its own in the whole process. Any thread; it stays where
- * it is until chain_worker_done. Returns 0, MG_ENOMEM, MG_EEXIST for an index that is taken, MG_EINVAL beyond CHAIN_WORKERS_MAX. */
+/* Ready a worker whose other fields are filled, `chain` and `waits` being NULL. Its index is its own in the whole process. Any
+ * thread; it stays where it is until chain_worker_done. Returns 0, MG_ENOMEM, MG_EEXIST for an index that is taken, MG_EINVAL
+ * beyond CHAIN_WORKERS_MAX. */
 #define CHAIN_WORKERS_MAX 64
 MG_MUST_CHECK int chain_worker_init(struct mg_worker *worker);
 /* All requests have ended, and chains were left. */
 void chain_worker_done(struct mg_worker *worker);
-/* Take `chain` as the current one, in the worker's own thread: its modules' `worker` hooks run. Returns 0, or the hook's error (nothing
- * changed), or MG_ENOMEM. */
+/* Take `chain` as the current one, in the worker's own thread: its modules' `worker` hooks run. Returns 0, or the hook's error
+ * (nothing changed), or MG_ENOMEM. */
 MG_MUST_CHECK int chain_worker_enter(struct mg_worker *worker, struct chain *chain);
 /* This worker is done with a chain it has left: `worker_end` hooks run. */
 void chain_worker_leave(struct mg_worker *worker, struct chain *chain);
@@ -91,8 +94,8 @@ bool chain_may_answer(struct mg_worker *worker, const struct mg_source *source, 
 
 /* ---- a request through it ----
  *
- * The daemon embeds struct mg_request, mg_branch and mg_reply in its own. Fields are filled by chain_request_init and by the functions of
- * mg_module.h; those above the first blank line the daemon may set. */
+ * The daemon embeds struct mg_request, mg_branch and mg_reply in its own. Fields are filled by chain_request_init and by the
+ * functions of mg_module.h; those above the first blank line the daemon may set. */
 struct mg_request {
 	struct mg_worker *worker;
 	struct chain *chain; /* the one it began with */
@@ -135,7 +138,8 @@ void chain_request_init(struct mg_request *r, struct mg_worker *worker, struct s
 /* It is over: what waits for it resumes as a no-op. */
 void chain_request_done(struct mg_request *r);
 
-/* Run a phase. The verdict of the first module that does not say NEXT, or NEXT. WAIT: `resumed` follows, unless the request is done before. */
+/* Run a phase. The verdict of the first module that does not say NEXT, or NEXT. WAIT: `resumed` follows, unless the request or
+ * branch is done before. What comes for the same branch meanwhile waits behind it. */
 struct mg_verdict chain_arrival(struct mg_worker *worker, struct mg_source *source, size_t len);
 struct mg_verdict chain_message(struct mg_request *r);
 struct mg_verdict chain_request(struct mg_request *r);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * mg_module: all that a module sees. A module is one folder and one exported descriptor: name, ABI version, options, counters, and hooks by phase.
- * Built-in modules are linked in; others are shared objects that the configuration names. A module never includes another module's header: they
- * meet in attributes on the request and in roles that one provides and others ask for.
+ * mg_module: all that a module sees. A module is one folder and one exported descriptor: name, ABI version, options,
+ * counters, and hooks by phase. Built-in modules are linked in; others are shared objects that the configuration names. A
+ * module never includes another module's header: they meet in attributes on the request and in roles that one provides
+ * and others ask for. docs/adding-a-module.md has a complete example.
  *
- * A hook runs in the worker that owns the call and must not block. What it takes from the request's arena goes with the request.
+ * A hook runs in the worker that owns the call and must not block. What it takes from the request's arena goes with the
+ * request.
  */
 #ifndef MG_CHAIN_MG_MODULE_H
 #define MG_CHAIN_MG_MODULE_H
@@ -22,6 +24,7 @@
 #include "sip/check.h"
 #include "sip/edit.h"
 #include "sip/message.h"
+#include "sip/param.h"
 
 /* Changes whenever a struct or function here changes its meaning. A module of another version is refused. */
 #define MG_ABI_VERSION 1
@@ -29,15 +32,20 @@
 /* What is known by then, and what a hook may do:
  *
  * ARRIVAL    A datagram or a new connection, its source and zone only. NEXT or DROP. Costs nothing, makes nothing.
- * MESSAGE    A request or response was parsed and has the right form; nothing is kept yet, and no state may be made for it. On the worker that received it,
- *            which may not be the one that owns the call. NEXT, REJECT (statelessly), DROP.
- * REQUEST    A new request on its owner: who is it, may they? Out of a dialog or (mg_in_dialog) in one. Edits through mg_view. Any verdict. Before a
- *            server transaction exists, so that refusals are stateless; the first WAIT makes one.
- * TARGET     Where to: mg_target_add, mg_redirect. Requests in a dialog that carry our route don't come here. DONE: it was answered.
- * BRANCH     One target, before each sending to it (fail-over too): edits through mg_branch_view go to this branch only. NEXT, DROP (not this target), WAIT.
- * REPLY      A response on its way back, ours or from a branch: edits through mg_reply_view. Modules in reverse order. NEXT or DROP.
+ * MESSAGE    A request or response was parsed and has the right form; nothing is kept yet, and no state may be made for
+ *            it. On the worker that received it, which may not be the one that owns the call. NEXT, REJECT (statelessly),
+ *            DROP.
+ * REQUEST    A new request on its owner: who is it, may they? Out of a dialog or (mg_in_dialog) in one. Edits through
+ *            mg_view. Any verdict. Before a server transaction exists, so that refusals are stateless; the first WAIT makes
+ *            one. DONE: it was answered, or is an ACK.
+ * TARGET     Where to: mg_target_add, mg_redirect. Requests in a dialog that carry our route don't come here. Any verdict.
+ * BRANCH     One target, before each sending to it (fail-over too): edits through mg_branch_view go to this branch only.
+ *            NEXT, DROP (not this target), WAIT.
+ * REPLY      A response on its way back, ours or from a branch: edits through mg_reply_view. Modules in reverse order. NEXT
+ *            or DROP.
  * FAILURE    All branches failed, `status` is the best response: more targets? mg_target_add and DONE; NEXT: send it.
- * SEND       The final bytes of every message leaving, also those made here. NEXT or DROP (a leak guard). Modules in reverse order.
+ * SEND       The final bytes of every message leaving, also those made here. NEXT or DROP (a leak guard). Modules in reverse
+ *            order.
  * FINAL      The final response was sent, or the request ended without one (status 0): account. Verdict ignored.
  */
 enum mg_phase {
@@ -57,15 +65,19 @@ enum mg_phase {
 
 enum mg_kind { MG_NEXT, MG_DONE, MG_REJECT, MG_DROP, MG_WAIT };
 
-/* A verdict that a phase does not know (its comment above names those it does) is a fault of the module: counted, logged, and taken for
- * DROP, REJECT 500 or, in REPLY and FAILURE, NEXT. `reason` is a constant: nothing copies it. */
+/* A verdict that a phase does not know (its comment above names those it does) is a fault of the module: counted, logged,
+ * and taken for DROP, REJECT 500 or, in REPLY and FAILURE, NEXT.
+ *
+ * status         REJECT: 300 to 699. DROP in BRANCH: what this target counts as, 0: as if it were not there.
+ * reason         A constant, nothing copies it. REJECT: reason phrase, NULL: the registered one. DROP: token for log and
+ *                counter [a-z0-9_], NULL: the module's name.
+ * retry_after_s  REJECT: a Retry-After when not 0.
+ */
 struct mg_verdict {
-	uint8_t kind;
-	uint16_t
-		status; /* REJECT: 300 to 699. DROP in BRANCH: what this target counts as, 0: as if it were not there */
-	const char *
-		reason; /* REJECT: reason phrase, NULL: the registered one; DROP: token for log and counter [a-z0-9_], NULL: the module's name */
-	uint32_t retry_after_s; /* REJECT: a Retry-After when not 0 */
+	uint8_t kind; /* enum mg_kind */
+	uint16_t status;
+	const char *reason;
+	uint32_t retry_after_s;
 };
 
 static inline struct mg_verdict mg_next(void)
@@ -101,12 +113,17 @@ struct mg_zone {
 	enum mg_trust trust;
 };
 
+/* Where something came from.
+ *
+ * zone       NULL when its listener is gone since.
+ * proven     It has shown that it receives at its address: a connection, or an answer that only a receiver can give.
+ * known      A prefix of an access list, a trunk, one that authenticated lately. ARRIVAL hooks may set it.
+ */
 struct mg_source {
 	struct addr addr;
 	const struct mg_zone *zone;
 	uint8_t transport; /* enum sip_transport */
-	bool proven; /* it has shown that it receives at its address (THREATS: proof of return path) */
-	bool known; /* an ACL'd prefix, a trunk, one that authenticated lately; ARRIVAL hooks may set it */
+	bool proven, known;
 };
 
 /* ---- a module's own things ---- */
@@ -127,8 +144,9 @@ struct mg_self {
 	struct stats *counters;
 	const char *name;
 };
-/* Whether another module that provides the role "sources" knows the address as a source in `zone` (NULL: in any). Some tens of
- * nanoseconds for each; for hooks that are about to refuse. */
+
+/* Whether another module that provides the role "sources" knows the address as a source in `zone` (NULL: in any). Some
+ * tens of nanoseconds for each; for hooks that are about to refuse. */
 bool mg_known(const struct mg_self *self, const struct addr *addr, const struct mg_zone *zone);
 
 static inline void mg_count(struct mg_self *self, size_t counter)
@@ -142,10 +160,10 @@ struct mg_request;
 struct mg_branch;
 struct mg_reply;
 
-/* The message, as it arrived and as it is by now. In MESSAGE for responses too. */
+/* The message as it arrived; in MESSAGE for responses too. */
 struct sip_msg *mg_msg(struct mg_request *r);
-struct sip_view *
-mg_view(struct mg_request *r); /* frozen once the first branch is made; NULL in MESSAGE */
+/* And as it is by now. Frozen once the first branch is made; NULL in MESSAGE. */
+struct sip_view *mg_view(struct mg_request *r);
 struct arena *mg_arena(struct mg_request *r); /* NULL in MESSAGE */
 const struct mg_source *mg_source(const struct mg_request *r);
 /* The source has authenticated: it counts as known from here on, and every provider of the role "sources" learns it. */
@@ -153,7 +171,8 @@ void mg_set_known(struct mg_request *r);
 /* The Request-URI, by now, names ourselves and not a place to go on to. */
 bool mg_to_us(const struct mg_request *r);
 
-/* In a dialog: a token of ours in its route opened and matches this Call-ID and tag (F-4). From which side: true when from the one that began it. */
+/* In a dialog: a token of ours in its route opened and matches this Call-ID and tag. From which side: true when from the
+ * one that began it. */
 bool mg_in_dialog(const struct mg_request *r);
 bool mg_from_caller(const struct mg_request *r);
 /* Zone the dialog leads to, as the token says; NULL when not in a dialog. */
@@ -161,42 +180,49 @@ const struct mg_zone *mg_dialog_zone(const struct mg_request *r);
 /* It has a To tag but is not in a dialog of ours. */
 bool mg_stray(const struct mg_request *r);
 
-/* A response of our own with more than status and reason: header lines to add to whatever REJECT or mg_answer sends. `name` counts when `id`
- * is SIP_H_OTHER. Copied.
+/* A response of our own with more than status and reason: header lines to add to whatever REJECT or mg_answer sends.
+ * `name` counts when `id` is SIP_H_OTHER. Copied.
  *
- * Returns    0, MG_ENOMEM, MG_ELIMIT (eight are there), MG_EINVAL for text that breaks out of its line, and for Via, From, To, Call-ID,
- *            CSeq and Content-Length, which are made here.
+ * Returns    0, MG_ENOMEM, MG_ELIMIT (eight are there), MG_EINVAL for text that breaks out of its line, and for Via, From,
+ *            To, Call-ID, CSeq and Content-Length, which are made here.
  */
 MG_MUST_CHECK int mg_answer_header(struct mg_request *r, enum sip_hid id, struct sv name,
 				   struct sv value);
-/* Answer now (2xx too), with headers given by mg_answer_header; return mg_done() after a final one. 1xx and 2xx make a server transaction,
- * refusals don't.
+/* Answer now (2xx too), with headers given by mg_answer_header; return mg_done() after a final one. 1xx (but for 100) and 2xx make
+ * a server transaction, refusals don't.
  *
  * reason     NULL: the registered one. Copied, as are `type` (Content-Type; empty: none) and `body` as far as needed.
- * Returns    0; MG_ELIMIT when there is no room for a server transaction (then REJECT 503); MG_EINVAL for a status that is none, in
- *            MESSAGE, for an ACK, and behind a final response.
+ * Returns    0; MG_ELIMIT when there is no room for a server transaction (then REJECT 503); MG_EINVAL for 100 and what is
+ *            no status, in MESSAGE, for an ACK, and behind a final response.
  */
 MG_MUST_CHECK int mg_answer(struct mg_request *r, unsigned status, const char *reason,
 			    struct sv type, struct sv body);
 
 /* ---- targets ---- */
 
+/* Where a request may go.
+ *
+ * uri        Becomes the Request-URI; empty: the present one. Copied.
+ * next_hop   URI to send to, put on as a Route when `as_route`, else only looked up; empty: the Route or Request-URI. Copied.
+ * q          0 to 1000; higher first, equal ones in parallel.
+ * zone       To leave by; NULL: what fits best.
+ * ring_s     Give up on this group after so many seconds, 0: timer C.
+ * tag        The module's own, read again in BRANCH.
+ */
 struct mg_target {
-	struct sv uri; /* becomes the Request-URI; empty: the present one. Copied. */
-	struct sv
-		next_hop; /* URI to send to, put on as a Route when `as_route`, else only looked up; empty: the Request-URI or Route. Copied. */
+	struct sv uri, next_hop;
 	bool as_route;
-	uint16_t q;                 /* 0 to 1000; higher first, equal ones in parallel */
-	const struct mg_zone *zone; /* to leave by; NULL: what fits best */
-	uint32_t ring_s;            /* give up on this group after so many seconds, 0: timer C */
-	void *tag;                  /* the module's own, read again in BRANCH */
+	uint16_t q;
+	const struct mg_zone *zone;
+	uint32_t ring_s;
+	void *tag;
 };
-/* Add a target. Returns 0, MG_ELIMIT (ten are there), MG_EINVAL (no sip, sips or tel URI; a next hop that is no sip or sips URI; q above
- * 1000; in MESSAGE), MG_ENOMEM. */
+/* Add a target. Returns 0, MG_ELIMIT (ten are there), MG_ENOMEM, MG_EINVAL (no sip, sips, tel or urn URI; a next hop that is no
+ * sip or sips URI; q above 1000; in MESSAGE). */
 MG_MUST_CHECK int mg_target_add(struct mg_request *r, const struct mg_target *target);
 unsigned mg_targets(const struct mg_request *r);
-/* Answer 302 (or 301, 300, 380, 305) with the targets as Contacts, in their order of q, instead of calling them; return mg_done()
- * afterwards. Returns 0, MG_EINVAL (no target, another status, an answer was given) or MG_ENOMEM. */
+/* Answer 302 (or 301, 300, 380, 305) with the targets as Contacts, in their order of q, instead of calling them; return
+ * mg_done() afterwards. Returns 0, MG_EINVAL (no target, another status, an answer was given) or MG_ENOMEM. */
 MG_MUST_CHECK int mg_redirect(struct mg_request *r, unsigned status);
 
 /* ---- branches and replies ---- */
@@ -221,23 +247,24 @@ struct mg_sending {
 
 #define MG_WAIT_MAX_MS 180000
 
-/* Put the request aside, in REQUEST, TARGET or BRANCH; return mg_waiting() from the same hook. Later hooks of the same branch wait with it; a
- * CANCEL meanwhile answers 487 and makes the resumption a no-op. Not resumed within `timeout_ms` (at most MG_WAIT_MAX_MS), it ends as if
- * the hook had said REJECT `status` (400 to 699), in BRANCH DROP with that status.
+/* Put the request aside, in REQUEST, TARGET or BRANCH; return mg_waiting() from the same hook. Later hooks of the same
+ * branch wait with it; a CANCEL meanwhile answers 487 and makes the resumption a no-op. Not resumed within `timeout_ms` (at
+ * most MG_WAIT_MAX_MS), it ends as if the hook had said REJECT `status` (400 to 699), in BRANCH DROP with that status.
  *
- * Returns    a handle for mg_resume; 0 when too many are waiting or there is no room for a server transaction (then REJECT 503), in another
- *            phase, and when this hook has one already.
+ * Returns    a handle for mg_resume; 0 when too many are waiting or there is no room for a server transaction (then REJECT
+ *            503), in another phase, and when this hook has one already.
  */
 typedef uint64_t mg_wait;
 MG_MUST_CHECK mg_wait mg_suspend(struct mg_request *r, uint32_t timeout_ms, uint16_t status);
 /* Go on with `verdict` as if the hook had returned it (not WAIT). A handle that has ended is no error.
  *
- * Any thread; but none other than the worker's own once `worker_end` has returned there. In the worker's own thread the rest of the
- * request's way runs before this returns, and whatever belongs to the request may be gone: let it be the last thing a callback does.
- * (Within the hook that suspended, it runs when the hook has returned.)
+ * Any thread; but none other than the worker's own once `worker_end` has returned there. In the worker's own thread the rest
+ * of the request's way runs before this returns, and whatever belongs to the request may be gone: let it be the last thing a
+ * callback does. (Within the hook that suspended, it runs when the hook has returned.)
  */
 void mg_resume(mg_wait wait, struct mg_verdict verdict);
-/* The request a handle belongs to, in its worker's thread and for reading or editing right before mg_resume; NULL when it has ended. */
+/* The request a handle belongs to, in its worker's thread and for reading or editing right before mg_resume; NULL when it has
+ * ended. */
 struct mg_request *mg_waiting_request(struct mg_worker *worker, mg_wait wait);
 
 /* ---- attributes: what modules tell each other about a request ---- */
@@ -245,11 +272,11 @@ struct mg_request *mg_waiting_request(struct mg_worker *worker, mg_wait wait);
 enum mg_attr_type { MG_ATTR_BOOL, MG_ATTR_INT, MG_ATTR_TEXT, MG_ATTR_ADDR };
 struct mg_setup; /* during `load` */
 
-/* Declare an attribute by name ("auth.user"). Whoever declares the same name gets the same number; another type is a fault of the configuration. Returns a number
- * >= 0, MG_EINVAL or MG_ELIMIT (64 attributes). */
+/* Declare an attribute by name ("auth.user"), a constant. Whoever declares the same name gets the same number; another type is
+ * a fault of the configuration. Returns a number >= 0, MG_EINVAL or MG_ELIMIT (64 attributes). */
 MG_MUST_CHECK int mg_attr(struct mg_setup *setup, const char *name, enum mg_attr_type type);
-/* Setting returns 0, MG_ENOMEM, or MG_EINVAL for an attribute of another type and in MESSAGE; texts are copied. `int` serves BOOL too. Reading
- * returns whether it is set; `out` is untouched otherwise. */
+/* Setting returns 0, MG_ENOMEM, or MG_EINVAL for an attribute of another type and in MESSAGE; texts are copied. `int` serves
+ * BOOL too. Reading returns whether it is set; `out` is untouched otherwise. */
 MG_MUST_CHECK int mg_attr_set_int(struct mg_request *r, int attr, int64_t value);
 MG_MUST_CHECK int mg_attr_set_text(struct mg_request *r, int attr, struct sv value);
 MG_MUST_CHECK int mg_attr_set_addr(struct mg_request *r, int attr, const struct addr *value);
@@ -259,8 +286,8 @@ bool mg_attr_addr(const struct mg_request *r, int attr, struct addr *out);
 
 /* ---- roles: what one module does for others ---- */
 
-/* Provide a role: `functions` is a struct that name and version describe, constant; `self` is given to its functions. Several may provide the same role; the last
- * in the order of the configuration is what mg_role finds. Returns 0, MG_ELIMIT. */
+/* Provide a role, in `load`: `functions` is a struct that name and version describe, constant; `self` is given to its functions.
+ * Several may provide the same role; the last in the order of the configuration is what mg_role finds. Returns 0 or MG_ELIMIT. */
 MG_MUST_CHECK int mg_role_provide(struct mg_setup *setup, const char *name, unsigned version,
 				  const void *functions, void *self);
 /* Find one, in `ready`; it holds until `unload`. NULL when nobody provides that version. */
@@ -284,8 +311,8 @@ struct mg_answers_role {
 
 /* ---- the security log ----
  *
- * One line an event, "sec ev=flood src=192.0.2.7:5061 tr=udp m=INVITE why=rate act=throttle proof=0 n=1": the first of a kind at once, what follows
- * within ten seconds in one line with its number and the last source. */
+ * One line an event, "sec ev=flood src=192.0.2.7:5061 tr=udp m=INVITE why=rate act=throttle proof=0 n=1": the first of a kind
+ * at once, what follows within ten seconds in one line with its number and the last source. */
 
 struct mg_sec_event {
 	const char *ev, *why; /* constants of [a-z0-9_] */
@@ -313,26 +340,28 @@ void mg_sec_flush(const struct mg_worker *worker, struct mg_sec *kind);
 /* Say why `load` or `ready` fails, for the operator; with the file and line of the module's group. */
 void mg_setup_fault(struct mg_setup *setup, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
-const struct mg_zone *mg_setup_zone(struct mg_setup *setup,
-				    const char *name); /* NULL: no such zone */
+/* NULL: no such zone. */
+const struct mg_zone *mg_setup_zone(struct mg_setup *setup, const char *name);
 unsigned mg_setup_workers(const struct mg_setup *setup);
 
 struct mg_module {
 	uint32_t abi;     /* MG_ABI_VERSION; stays the first member in all versions */
 	const char *name; /* [a-z0-9_] */
 	const char *help;
-	const struct conf_table *
-		options; /* without "name" and "file", which every module's group has; NULL: none */
+	/* Without "name" and "file", which every module's group has. NULL: none. */
+	const struct conf_table *options;
 	const struct stats_desc *counters;
 	size_t n_counters;
 
-	/* Begin with a configuration: once at start and once a reload. `before` is this module in the running configuration, NULL at first: state that must outlive a
-	 * reload (tables of sources) may be shared with it by a count of the module's own. 0 on success, self->state set; else mg_setup_fault was called. NULL: no state. */
+	/* Begin with a configuration: once at start and once a reload. `before` is this module in the running configuration,
+	 * NULL at first: state that must outlive a reload (tables of sources) may be shared with it by a count of the module's
+	 * own. Returns 0, self->state set; else a negative error, having cleaned up, best after mg_setup_fault. May be NULL. */
 	int (*load)(struct mg_setup *setup, struct mg_self *self, const struct mg_self *before);
 	/* All modules are loaded: find roles. May be NULL. */
 	int (*ready)(struct mg_setup *setup, struct mg_self *self);
 	void (*unload)(struct mg_self *self);
-	/* A worker begins with the configuration, in its own thread: self->local set. `before` as above. May be NULL. */
+	/* A worker begins with the configuration, in its own thread: self->local set. `before` as above, with what it has in
+	 * this worker. May be NULL. */
 	int (*worker)(struct mg_self *self, const struct mg_self *before);
 	void (*worker_end)(struct mg_self *self);
 	void (*tick)(struct mg_self *self, uint64_t now_ms); /* once a second in each worker */
