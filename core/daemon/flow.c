@@ -330,6 +330,7 @@ void flow_letter(void *arg, void *letter)
 {
 	struct worker *w = arg;
 	struct letter_call *call;
+	struct letter_lost *lost;
 
 	switch (letter_kind(letter)) {
 	case LETTER_MESSAGE:
@@ -342,6 +343,11 @@ void flow_letter(void *arg, void *letter)
 		call = letter_open(letter);
 		call->fn(call->arg, call->n);
 		free_call(call);
+		return;
+	case LETTER_LOST:
+		lost = letter_open(letter);
+		txn_lost(w->txn, sv_of(lost->bytes, lost->n), lost->err);
+		free(lost);
 	}
 }
 
@@ -356,6 +362,9 @@ void flow_letter_drop(void *letter)
 		return;
 	case LETTER_CALL:
 		free_call(letter_open(letter));
+		return;
+	case LETTER_LOST:
+		free(letter_open(letter));
 	}
 }
 
@@ -370,12 +379,27 @@ static int on_tp_letter(void *arg, unsigned to, struct tp_letter *letter)
 
 /* ---- what became of what was sent ---- */
 
+/* Workers' sockets share a port, and the kernel gives an error to any of them. */
 static void on_unreachable(void *arg, const struct addr *peer, int err, struct sv quoted)
 {
 	struct worker *w = arg;
+	unsigned owner;
 
 	(void)peer;
-	txn_lost(w->txn, quoted, err);
+	if (!txn_lost_worker(quoted, &owner) || owner >= w->node->workers)
+		return;
+	if (owner == w->index) {
+		txn_lost(w->txn, quoted, err);
+		return;
+	}
+	struct letter_lost *lost = malloc(sizeof(*lost) + quoted.n);
+	if (!lost)
+		return; /* its timers tell the same, later */
+	lost->err = err;
+	lost->n = (uint32_t)quoted.n;
+	memcpy(lost->bytes, quoted.p, quoted.n);
+	if (mailbox_send(w->node->mailbox, w->index, owner, LETTER_KINDS - 1, letter_seal(lost, LETTER_LOST)) < 0)
+		free(lost);
 }
 
 static void on_lost(void *arg, struct sv bytes, int err)

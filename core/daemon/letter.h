@@ -13,12 +13,19 @@ enum letter_kind {
 	LETTER_MESSAGE, /* struct tp_kept: a message for the worker that owns it */
 	LETTER_BYTES,   /* struct tp_letter: for a connection of that worker */
 	LETTER_CALL,    /* struct letter_call: something to do there */
+	LETTER_LOST,    /* struct letter_lost: a request of that worker's did not arrive */
 };
 
 struct letter_call {
 	void (*fn)(void *arg, uint64_t n);
 	void *arg;
 	uint64_t n;
+};
+
+struct letter_lost {
+	int err;
+	uint32_t n;
+	char bytes[];
 };
 
 static inline void *letter_seal(void *what, enum letter_kind kind)

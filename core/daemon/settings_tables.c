@@ -3,6 +3,7 @@
  * settings_tables: the options of the configuration file, but for those of modules, and what they have to be to each other. Read by conf_load, --options and the
  * generated reference.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -22,9 +23,9 @@ static const char *const trusts[] = {[MG_PHONES] = "phones", [MG_CARRIER] = "car
 
 static const struct conf_option zone_options[] = {
 	{.name = "name", .type = CONF_STRING, .flags = CONF_REQUIRED, .max = 63, .offset = offsetof(struct zone_settings, name),
-	 .help = "what routes, logs and the control tool call it"},
+	 .example = "\"lan\"", .help = "what routes, logs and the control tool call it"},
 	{.name = "listen", .type = CONF_STRING, .flags = CONF_REQUIRED | CONF_LIST, .max = 127, .max_items = 32,
-	 .offset = offsetof(struct zone_settings, listen),
+	 .offset = offsetof(struct zone_settings, listen), .example = "( \"udp:*:5060\", \"tcp:*:5060\" )",
 	 .help = "where to listen: \"udp:192.0.2.1:5060\", \"tcp:eth0:5060\", \"tls:*:5061\", \"udp:[2001:db8::1]:5060\""},
 	{.name = "advertise", .type = CONF_STRING, .max = 255, .offset = offsetof(struct zone_settings, advertise),
 	 .help = "host, or host:port, that peers know this zone by when it is behind a 1:1 NAT"},
@@ -49,8 +50,11 @@ static void check_zone(struct conf_check *check, const void *value)
 	struct listen_spec spec;
 
 	for (size_t i = 0; i < zone->listen.n; i++) {
+		char item[32];
+
+		snprintf(item, sizeof(item), "listen[%zu]", i);
 		if (listen_spec_parse(&spec, listen[i]) < 0)
-			conf_fault(check, "listen", "udp:, tcp: or tls:, then an address, the name of an interface or *, then :port (not \"%s\")", listen[i]);
+			conf_fault(check, item, "udp:, tcp: or tls:, then an address, the name of an interface or *, then :port");
 	}
 	if (zone->listen.n == 0)
 		conf_fault(check, "listen", "one listener at least");
@@ -64,10 +68,10 @@ static const struct conf_table zone_table = {
 static const char *const verifies[] = {[TLS_VERIFY_NONE] = "none", [TLS_VERIFY_OPTIONAL] = "optional", [TLS_VERIFY_REQUIRED] = "required", NULL};
 
 static const struct conf_option tls_options[] = {
-	{.name = "name", .type = CONF_STRING, .flags = CONF_REQUIRED, .max = 63, .offset = offsetof(struct tls_settings_conf, name), .help = "what zones call it"},
-	{.name = "certificate", .type = CONF_FILE, .flags = CONF_REQUIRED, .offset = offsetof(struct tls_settings_conf, certificate),
+	{.name = "name", .type = CONF_STRING, .flags = CONF_REQUIRED, .max = 63, .offset = offsetof(struct tls_settings_conf, name), .example = "\"default\"", .help = "what zones call it"},
+	{.name = "certificate", .type = CONF_FILE, .flags = CONF_REQUIRED, .offset = offsetof(struct tls_settings_conf, certificate), .example = "\"/etc/margrave/tls.crt\"",
 	 .help = "certificate and intermediates, PEM"},
-	{.name = "key", .type = CONF_FILE, .flags = CONF_REQUIRED | CONF_SECRET, .offset = offsetof(struct tls_settings_conf, key),
+	{.name = "key", .type = CONF_FILE, .flags = CONF_REQUIRED | CONF_SECRET, .offset = offsetof(struct tls_settings_conf, key), .example = "\"/etc/margrave/tls.key\"",
 	 .help = "private key, PEM; readable by its owner only"},
 	{.name = "ca", .type = CONF_FILE, .offset = offsetof(struct tls_settings_conf, ca), .help = "authorities, PEM; none: those of the system"},
 	{.name = "crl", .type = CONF_FILE, .offset = offsetof(struct tls_settings_conf, crl),
@@ -216,6 +220,13 @@ static const struct conf_option control_options[] = {
 	 .help = "path of the socket that margravectl speaks to; absent: control.sock in the state folder"},
 };
 static const struct conf_table control_table = {.name = "control", .help = "the operator's socket", .size = sizeof(CONTROL), CONF_OPTIONS(control_options)};
+
+/* ---- modules ---- */
+
+extern const struct mg_module acl_module, route_module, sanity_module, shield_module;
+
+/* Those that are linked in. A new one is a folder under modules/, a library in CMakeLists.txt, and a name here. */
+const struct mg_module *const chain_builtin[] = {&acl_module, &route_module, &sanity_module, &shield_module, NULL};
 
 /* ---- the file ---- */
 

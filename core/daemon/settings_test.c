@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "conf/test_conf.h"
 #include "daemon/settings.h"
 #include "sip/uri.h"
 
@@ -157,11 +158,18 @@ static void test_risk_accepted(void **state)
 	settings_free(loaded);
 }
 
+/* Tables that make sense, and a sample that loads. */
+static void test_tables(void **state)
+{
+	(void)state;
+	test_conf_sound(&settings_table);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_specs), cmocka_unit_test(test_faults), cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_risk_accepted),
+		cmocka_unit_test(test_risk_accepted), cmocka_unit_test(test_tables),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

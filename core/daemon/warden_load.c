@@ -65,6 +65,8 @@ static int restart_needed(const struct holding *h, const struct holding *old, st
 
 	for (size_t i = 0; i < paths.n; i++)
 		conf_faults_add(faults, "%s: a change needs a restart", path[i]);
+	if (n > paths.n)
+		conf_faults_add(faults, "out of memory");
 	return n > 0 ? MG_EPARSE : 0;
 }
 

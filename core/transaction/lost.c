@@ -61,6 +61,15 @@ static struct sv top_branch(struct sv rest)
 	return SV("");
 }
 
+bool txn_lost_worker(struct sv bytes, unsigned *worker)
+{
+	struct sv rest = bytes, start;
+	uint64_t loop;
+
+	return !sv_starts(bytes, SV("SIP/")) && next_line(&rest, &start) &&
+	       txn_branch_read(top_branch(rest), worker, &loop);
+}
+
 void txn_lost(struct txn_table *table, struct sv bytes, int err)
 {
 	struct txn_in in = {.err = err > 0 ? -err : err};

@@ -175,5 +175,7 @@ bool txn_response(struct txn_table *table, struct tp_rx *rx);
  * err        A negated errno value.
  */
 void txn_lost(struct txn_table *table, struct sv bytes, int err);
+/* Which worker to tell: the kernel gives an error to any of the sockets that share a port. False when the bytes are no request of ours. */
+bool txn_lost_worker(struct sv bytes, unsigned *worker);
 
 #endif
