@@ -6,7 +6,7 @@
 
 const struct stats_desc chain_stats_desc[CHAIN_STATS] = {
 #define CHAIN_STAT_ROW(sym, name_, kind_, help_) \
-	[CHAIN_STAT_##sym] = {.name = name_, .help = help_, .kind = STATS_##kind_},
+	[CHAIN_STAT_##sym] = {.name = (name_), .help = (help_), .kind = STATS_##kind_},
 	CHAIN_STATS_TABLE(CHAIN_STAT_ROW)
 #undef CHAIN_STAT_ROW
 };

@@ -62,9 +62,9 @@ static void all_are_asked_in_order(void **state)
 /* What b says in a phase, and what the phase returns; "log" where it is a fault of the module. */
 static void verdicts(void **state)
 {
-#define REASON(v, why)                                      \
-	{                                                   \
-		.kind = MG_DROP, .status = v, .reason = why \
+#define REASON(v, why)                                          \
+	{                                                       \
+		.kind = MG_DROP, .status = (v), .reason = (why) \
 	}
 	static const struct {
 		enum mg_phase phase;

@@ -15,7 +15,8 @@
 #define SEGMENTS_MAX 256
 #define TABLE_MAX    (16U << 20) /* bytes of a table of symbols or names */
 
-/* The head of this program: what machine, class and byte order a module must be for. */
+/* The head of this program, as the linker calls it: what machine, class and byte order a module must be for. */
+/* NOLINTNEXTLINE(bugprone-reserved-identifier) */
 extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
 
 struct elf {

@@ -196,11 +196,11 @@ bool chain_wait_arm(struct chain_wait *wait, unsigned next, struct mg_verdict *v
 	return false;
 }
 
-struct mg_request *mg_waiting_request(struct mg_worker *worker, mg_wait handle)
+struct mg_request *mg_waiting_request(struct mg_worker *worker, mg_wait wait)
 {
-	struct chain_wait *wait = find(worker, handle);
+	struct chain_wait *w = find(worker, wait);
 
-	return wait && !wait->queued ? wait->r : NULL;
+	return w && !w->queued ? w->r : NULL;
 }
 
 /* ---- going on ---- */

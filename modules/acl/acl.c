@@ -213,7 +213,7 @@ static uint32_t count_prefixes(const struct acl_zone_conf *conf)
 }
 
 /* All prefixes of all rules in their order. */
-static int flatten(struct acl_zone *z, const struct acl_zone_conf *conf, const struct prefix **list)
+static int flatten(struct acl_zone *z, const struct acl_zone_conf *conf, struct prefix *list)
 {
 	const struct acl_rule *rule = conf->rules.items;
 	uint32_t n = 0;
@@ -223,7 +223,7 @@ static int flatten(struct acl_zone *z, const struct acl_zone_conf *conf, const s
 		for (size_t j = 0; j < rule[i].prefixes.n; j++) {
 			z->what[n] = (uint8_t)((rule[i].action == DENY ? IS_DENIED : 0) |
 					       (rule[i].known ? IS_KNOWN : 0));
-			list[n++] = &p[j];
+			list[n++] = p[j];
 		}
 	}
 	return prefix_set_init(&z->set, list, n);
@@ -233,7 +233,7 @@ static struct acl_zone *zone_new(const struct acl_zone_conf *conf)
 {
 	uint32_t n = count_prefixes(conf);
 	struct acl_zone *z = calloc(1, sizeof(*z));
-	const struct prefix **list = calloc((size_t)n + 1, sizeof(*list));
+	struct prefix *list = calloc((size_t)n + 1, sizeof(*list));
 	bool ok = z && list && (z->what = calloc((size_t)n + 1, 1)) && flatten(z, conf, list) == 0;
 
 	free(list);

@@ -82,7 +82,7 @@ static uint32_t compile(const struct sorted *s, uint32_t n, struct sorted *stack
 }
 
 /* The prefixes of one family, and room to compile them. Returns 0 or MG_ENOMEM. */
-static int compile_family(struct prefix_set *set, unsigned which, const struct prefix *const *list,
+static int compile_family(struct prefix_set *set, unsigned which, const struct prefix *list,
 			  uint32_t n)
 {
 	struct sorted *s = calloc(2 * (size_t)n + 1, sizeof(*s));
@@ -95,8 +95,8 @@ static int compile_family(struct prefix_set *set, unsigned which, const struct p
 		return MG_ENOMEM;
 	}
 	for (uint32_t i = 0; i < n; i++)
-		if ((list[i]->net.family == ADDR_V6) == (which == 1))
-			s[found++] = sorted_of(list[i], i);
+		if ((list[i].net.family == ADDR_V6) == (which == 1))
+			s[found++] = sorted_of(&list[i], i);
 	qsort(s, found, sizeof(*s), by_place);
 	set->n[which] = compile(s, found, s + n, range);
 	set->range[which] = range;
@@ -105,7 +105,7 @@ static int compile_family(struct prefix_set *set, unsigned which, const struct p
 	return 0;
 }
 
-int prefix_set_init(struct prefix_set *set, const struct prefix *const *list, uint32_t n)
+int prefix_set_init(struct prefix_set *set, const struct prefix *list, uint32_t n)
 {
 	*set = (struct prefix_set){0};
 	if (compile_family(set, 0, list, n) == 0 && compile_family(set, 1, list, n) == 0)

@@ -26,8 +26,7 @@ struct prefix_set {
 };
 
 /* Compile `n` prefixes, the first the most important. Returns 0 or MG_ENOMEM; then the set is empty. */
-MG_MUST_CHECK int prefix_set_init(struct prefix_set *set, const struct prefix *const *list,
-				  uint32_t n);
+MG_MUST_CHECK int prefix_set_init(struct prefix_set *set, const struct prefix *list, uint32_t n);
 void prefix_set_done(struct prefix_set *set);
 
 /* The index of the first prefix of the list that holds `addr`, or PREFIX_SET_NONE. */

@@ -28,7 +28,7 @@ struct source_set {
 	_Atomic uint32_t credit[SOURCE_WAYS];
 	_Atomic uint32_t seen[SOURCE_WAYS]; /* in 64 ms */
 };
-static_assert(sizeof(struct source_set) == 32 * SOURCE_WAYS, "32 bytes a source");
+static_assert(sizeof(struct source_set) == (size_t)32 * SOURCE_WAYS, "32 bytes a source");
 
 /* A token comes back every `gap_us`; at most `reach_us` worth of them may be used ahead of that. */
 struct source_rule {

@@ -157,7 +157,7 @@ static void strangers_make_room_for_strangers(void **state)
 	assert_int_equal(shield_table_max(t), 4);
 	for (uint32_t i = 0; i < 4; i++) {
 		a = v4(i);
-		source_find(t, &a, T0 + i * 1000, true);
+		source_find(t, &a, T0 + i * 1000ULL, true);
 	}
 	assert_int_equal(shield_table_used(t), 4);
 	assert_int_equal(shield_table_evicted(t), 0);
@@ -186,7 +186,7 @@ static void the_known_stay(void **state)
 	(void)state;
 	for (uint32_t i = 0; i < 3; i++) {
 		a = v4(i);
-		source_learn(t, &a, T0 + i * 1000, until);
+		source_learn(t, &a, T0 + i * 1000ULL, until);
 		assert_true(source_known(source_find(t, &a, T0, false), until - 1));
 		assert_false(source_known(source_find(t, &a, T0, false), until));
 	}
