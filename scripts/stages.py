@@ -27,7 +27,7 @@ FUZZ_SECONDS, FUZZ_SECONDS_FULL = 20, 600
 PYTHON = "/usr/bin/python3"  # the one that Debian's python3-pytest belongs to
 
 # fuzz tests too: its clang finds undefined behaviour that the gcc of asan does not look for
-PRESETS = ["release", "asan", "msan", "fuzz"]
+PRESETS = ["release", "asan", "tsan", "msan", "fuzz"]
 ALWAYS = {
     "layers": ["scripts/check_layers.py"],
     "hardening": ["scripts/check_hardening.py", "build/release"],
@@ -186,13 +186,14 @@ def ctest(preset: str) -> Result:
     return result
 
 
-def pytest() -> Result:
+def pytest(full: bool) -> Result:
     if not any((ROOT / "tests").rglob("test_*.py")):
         return Result(note="none")
     junit = LOG / "pytest.xml"
     junit.unlink(missing_ok=True)
     status, log = run("pytest", [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "junit_family=xunit1",
-                                 f"--junitxml={junit}", "tests"], {"PYTHONDONTWRITEBYTECODE": "1"})
+                                 f"--junitxml={junit}", "tests"],
+                      {"PYTHONDONTWRITEBYTECODE": "1"} | ({"MARGRAVE_FULL": "1"} if full else {}))
     result = read_junit(junit, "pytest") if junit.exists() else Result()
     if status and not result.failures:
         result.failures.append(("pytest", tail(log)))
@@ -238,7 +239,7 @@ class Report:
 
 def main() -> int:
     options = argparse.ArgumentParser(description="build and test in stages")
-    options.add_argument("--full", action="store_true", help=f"fuzz {FUZZ_SECONDS_FULL} s each, not {FUZZ_SECONDS} s")
+    options.add_argument("--full", action="store_true", help=f"the stated long runs; fuzz {FUZZ_SECONDS_FULL} s each, not {FUZZ_SECONDS} s")
     options.add_argument("--checks", action="store_true", help="formatting, clang-tidy, spelling and the like too")
     chosen = options.parse_args()
     os.chdir(ROOT)
@@ -254,7 +255,7 @@ def main() -> int:
         report.stage(f"test {preset}", ctest, preset)
     for name, command in ALWAYS.items():
         report.stage(name, one, name, "check-" + name, command)
-    report.stage("test scripts", pytest)
+    report.stage("test system and scripts", pytest, chosen.full)
     if "fuzz" in built:
         report.stage("fuzz each target", fuzz, FUZZ_SECONDS_FULL if chosen.full else FUZZ_SECONDS)
     return report.close()
