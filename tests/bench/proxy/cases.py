@@ -16,6 +16,7 @@ TCP_RATE, TCP_NEW_RATE, TLS_RATE, MEMORY_RATE, GROWTH_RATE = 4000, 1000, 200, 20
 FLOOD_RATE = 20000
 GENERATOR_MAX = 56000     # calls/s that the generator itself carries on one core
 QUOTA = 0.2               # of a core, under overload: the generator offers three times what that carries
+CONFIRMATIONS = 8         # steps down from a rate that was carried for a moment only
 SETTLE_S = 3.0
 
 
@@ -188,9 +189,11 @@ def find_capacity(bench: Bench, subject: Subject, first: float, most: float) -> 
             rate = (low + high) / 2 if low else rate * 0.7
         if rate < 50:
             raise Failed(f"{subject.label} carries no rate at all")
-    while not carries(bench, subject, low, bench.sizes.confirm_s):
+    for _ in range(CONFIRMATIONS):
+        if carries(bench, subject, low, bench.sizes.confirm_s):
+            return low
         low *= 0.96
-    return low
+    raise Failed(f"{subject.label} carries {low:.0f}/s for a moment, but nothing near it for {bench.sizes.confirm_s} s")
 
 
 def capacity(bench: Bench) -> None:

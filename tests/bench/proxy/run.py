@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -74,6 +75,7 @@ def report(bench: Bench, path: Path | None) -> None:
 
 def main() -> int:
     args = arguments()
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # what runs is stopped on the way out
     with tempfile.TemporaryDirectory(prefix="margrave-bench-") as folder:
         scratch = args.scratch or Path(folder)
         scratch.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from measure import Failed, Tree
+from measure import Failed, Tree, pinned
 
 HERE = Path(__file__).resolve().parent
 READY_S = 90  # touching 4 GiB of shared memory takes a while
@@ -72,11 +72,7 @@ class Subject:
         self.folder = scratch
         self.udp = self.tcp = self.tls = 0
         self.setup = Setup()
-
-    @property
-    def label(self) -> str:
-        workers = f" w{self.setup.workers}" if self.setup.workers > 1 else ""
-        return f"{self.name} {self.version()}{workers}"
+        self.label = self.name
 
     def version(self) -> str:
         raise NotImplementedError
@@ -87,12 +83,13 @@ class Subject:
 
     def start(self, setup: Setup) -> None:
         self.setup = setup
+        self.label = f"{self.name} {self.version()}" + (f" w{setup.workers}" if setup.workers > 1 else "")
         self.udp, self.tcp, self.tls, self.extra = free_ports(4)
         self.folder = self.scratch / f"{self.name}-{self.udp}"
         self.folder.mkdir(mode=0o755)
         with (self.folder / "log").open("wb") as log:
             self.child = subprocess.Popen(self.command(), cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                          preexec_fn=lambda: os.sched_setaffinity(0, {self.cpu}))
+                                          preexec_fn=pinned(self.cpu))
         try:
             self.wait_ready()
         except Failed:
