@@ -31,6 +31,7 @@ PRESETS = ["release", "asan", "tsan", "msan", "fuzz"]
 ALWAYS = {
     "layers": ["scripts/check_layers.py"],
     "hardening": ["scripts/check_hardening.py", "build/release"],
+    "reference": ["scripts/reference.sh", "--check"],
 }
 CHECKS = {
     "formatting": ["scripts/format.sh", "--check"],

@@ -230,7 +230,7 @@ const struct mg_module *const chain_builtin[] = {&acl_module, &route_module, &sa
 
 /* ---- the file ---- */
 
-#define GROUP(field, table) {.name = #field, .type = CONF_GROUP, .group = &(table), .offset = offsetof(struct settings, field), .help = "see there"}
+#define GROUP(field, help_) {.name = #field, .type = CONF_GROUP, .group = &field##_table, .offset = offsetof(struct settings, field), .help = (help_)}
 static const struct conf_option options[] = {
 	{.name = "workers", .type = CONF_AUTO, .flags = CONF_RESTART, .min = 1, .max = TP_WORKERS_MAX, .def = "auto", .offset = offsetof(struct settings, workers),
 	 .unit = "threads", .help = "threads that carry traffic; auto: one a CPU"},
@@ -245,8 +245,8 @@ static const struct conf_option options[] = {
 	 .help = "the networks we stand between"},
 	{.name = "tls", .type = CONF_GROUP, .flags = CONF_LIST, .group = &tls_table, .max_items = 64, .offset = offsetof(struct settings, tls), .help = "certificates and rules of TLS"},
 	CHAIN_MODULES_OPTION(offsetof(struct settings, modules)),
-	GROUP(proxy, proxy_table), GROUP(transactions, transactions_table), GROUP(transport, transport_table), GROUP(dns, dns_table), GROUP(overload, overload_table),
-	GROUP(log, log_table), GROUP(metrics, metrics_table), GROUP(control, control_table),
+	GROUP(proxy, "the proxy core"), GROUP(transactions, "timers and limits of transactions"), GROUP(transport, "sockets and connections"), GROUP(dns, "how names become addresses"), GROUP(overload, "when and how new work is refused"),
+	GROUP(log, "what is said on standard error"), GROUP(metrics, "figures over HTTP"), GROUP(control, "the operator's socket"),
 };
 
 static bool has_tls(const struct settings *s, const char *name)
