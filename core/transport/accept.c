@@ -141,13 +141,11 @@ static void let_in(struct newcomer *n)
 
 static void judge(struct newcomer *n)
 {
-	const struct tp_config *config = n->conns->config;
-
 	if (!tp_arrives(n->conns->tp, &n->flow, 0)) {
 		tcp_refuse(n->fd);
 		return;
 	}
-	n->known = config->known && config->known(config->known_arg, &n->flow.peer);
+	n->known = conns_knows(n->conns, &n->flow.peer);
 	if (table_has_room(n) && source_has_room(n) && handshake_has_room(n)) {
 		let_in(n);
 		return;

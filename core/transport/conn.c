@@ -69,6 +69,13 @@ bool conns_has_room(const struct conns *conns, bool let_in)
 	return conns->count < max && (let_in || conns->strangers < for_strangers);
 }
 
+bool conns_knows(const struct conns *conns, const struct addr *peer)
+{
+	const struct tp_config *config = conns->config;
+
+	return config->known && config->known(config->known_arg, peer);
+}
+
 static void fill(struct conn *conn, struct conns *conns, const struct conn_birth *birth)
 {
 	conn->conns = conns;

@@ -63,7 +63,7 @@ struct conn {
 		awaits; /* HANDSHAKE: bytes that the kernel waits for before it wakes us, 0: not told */
 	uint8_t state; /* enum conn_state */
 	bool outgoing; /* opened by us */
-	bool let_in; /* known by its source, opened by us, or let in above: idle_known_ms counts, the shares for strangers do not */
+	bool let_in; /* known by its address or certificate, or let in above: idle_known_ms counts, the shares for strangers do not */
 	bool counted; /* among its source's connections */
 	bool pending; /* among the handshakes under way, and its source's */
 	bool quick;   /* CONNECTING: within stream_try_ms */
@@ -156,7 +156,9 @@ struct conn *conn_find(const struct conns *conns, tp_conn number); /* NULL: gone
 void conn_free(struct conn *conn);
 void conn_flow(const struct conn *conn, struct tp_flow *out);
 const struct tp_zone *conns_zone(const struct conns *conns, uint16_t zone); /* never NULL */
-/* Whether there is room for one more. */
+/* Whether the peer is trusted or has authenticated lately. */
+bool conns_knows(const struct conns *conns, const struct addr *peer);
+/* Whether there is room for one more; strangers leave the share that is reserved, whoever opened the connection. */
 bool conns_has_room(const struct conns *conns, bool let_in);
 
 /* ---- conn_life.c ---- */

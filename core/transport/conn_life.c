@@ -12,6 +12,9 @@
 #define CONNECT_MS    4000 /* before the first configuration */
 #define STREAM_TRY_MS 500
 
+/* One that we opened to whoever is kept while an INVITE may still be answered by it: longer than Timer C (RFC 3261 §18, §16.6). */
+#define OPENED_MS 200000
+
 /* ---- deadlines ---- */
 
 static uint64_t connect_ms(const struct conn *conn)
@@ -26,8 +29,11 @@ static uint64_t connect_ms(const struct conn *conn)
 static uint64_t idle_due(const struct conn *conn)
 {
 	const struct tp_zone *zone = conns_zone(conn->conns, conn->zone);
+	uint32_t idle = conn->let_in ? zone->idle_known_ms : zone->idle_ms;
 
-	return conn->used_ms + (conn->let_in ? zone->idle_known_ms : zone->idle_ms);
+	if (conn->outgoing && !conn->let_in && idle < OPENED_MS)
+		idle = OPENED_MS;
+	return conn->used_ms + idle;
 }
 
 /* T-1: from the first byte of a message on, whatever comes behind it. */
@@ -177,6 +183,7 @@ void conn_let_in(struct conn *conn)
 	if (conn->counted)
 		tp_source_less(conn_tp(conn)->env.shared, &conn->entry.peer, TP_SOURCE_CONNS);
 	conn->counted = false;
+	conn_set_deadline(conn);
 }
 
 /* ---- sockets ---- */
@@ -190,6 +197,11 @@ static void connected(struct conn *conn)
 		return;
 	}
 	conn->local = tcp_local(conn->watch.fd);
+	if (addr_eq(&conn->local,
+		    &conn->entry.peer)) { /* nobody listens: it has met itself (RFC 9293 §3.5) */
+		conn_kill(conn, -ECONNREFUSED);
+		return;
+	}
 	if (conn->entry.transport != SIP_TRANSPORT_TLS) {
 		conn_opened(conn);
 		return;

@@ -216,7 +216,7 @@ int conns_send(struct conns *conns, const struct tp_target *to, struct sv bytes,
 				   .zone = listener ? listener->zone : TP_ANY_ZONE,
 				   .transport = to->transport,
 				   .outgoing = true,
-				   .let_in = true};
+				   .let_in = conns_knows(conns, &to->addr)};
 	birth.key = sv_of(key, conn_key(key, &to->addr, to->transport,
 					conns_zone(conns, birth.zone)->name, sv_str(to->domain),
 					&birth.domain_n));

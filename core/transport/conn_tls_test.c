@@ -76,6 +76,48 @@ static void test_message_with_the_handshake(void **state)
 	peer_end(&p);
 }
 
+/* T-1 inside of TLS: half a record counts as half a message, also when the other half comes bit by bit. */
+static void test_half_a_record(void **state)
+{
+	struct peer p;
+	int pipes[2];
+	char record[2000];
+	uint64_t begun;
+	ssize_t n;
+
+	(void)state;
+	w.zone[0].complete_ms = 150;
+	p = peer_open(client);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pipes), 0);
+	int net = dup(p.fd);
+	assert_int_equal(dup2(pipes[0], p.fd),
+			 p.fd); /* what the peer writes does not go out by itself */
+	peer_write(&p, SV(OPTIONS));
+	n = recv(pipes[1], record, sizeof(record), 0);
+	assert_true(n > 200);
+	for (ssize_t i = 0; i < n - 1; i += 100) { /* in time */
+		peer_say(net, sv_of(record + i, (size_t)(n - 1 - i < 100 ? n - 1 - i : 100)));
+		world_turn(&w);
+	}
+	peer_say(net, sv_of(record + n - 1, 1));
+	world_until(&w, w.messages == 1);
+	world_for(&w, 200);
+	assert_int_equal(w.closed, 0);
+	peer_write(&p, SV(OPTIONS));
+	assert_true(recv(pipes[1], record, sizeof(record), 0) == n);
+	begun = now_ms();
+	for (ssize_t i = 0; w.closed == 0 && i < n - 1; i++) {
+		(void)send(net, record + i, 1, MSG_NOSIGNAL);
+		world_for(&w, 4);
+	}
+	assert_in_range(now_ms() - begun, 140, 5000);
+	assert_int_equal(counted(&w, TP_STAT_CLOSED_SLOW), 1);
+	(void)close(net);
+	(void)close(pipes[0]);
+	(void)close(pipes[1]);
+	peer_end(&p);
+}
+
 static void test_we_close(void **state)
 {
 	struct peer p = peer_open(client);
@@ -349,6 +391,7 @@ int main(void)
 		T(test_messages),
 		T(test_many_records),
 		T(test_message_with_the_handshake),
+		T(test_half_a_record),
 		T(test_we_close),
 		T(test_client_certificate),
 		T(test_outgoing),

@@ -49,8 +49,8 @@ static bool reserve(struct conn *conn, size_t n)
 	return true;
 }
 
-/* Keep what is left of `buf`. `begun`: a message that was not there before begins with it. */
-static void keep(struct conn *conn, const char *buf, size_t n, bool begun)
+/* Keep what is left of `buf`, of which the first `same` bytes are kept already. Without such bytes, a message begins with it. */
+static void keep(struct conn *conn, const char *buf, size_t n, size_t same)
 {
 	if (n == 0) {
 		stream_drop_input(conn);
@@ -62,9 +62,9 @@ static void keep(struct conn *conn, const char *buf, size_t n, bool begun)
 		conn_kill(conn, MG_ENOMEM);
 		return;
 	}
-	memcpy(conn->in, buf, n);
+	memcpy(conn->in + same, buf + same, n - same);
 	conn->in_n = (uint32_t)n;
-	if (begun || !conn->message_ms)
+	if (!same || !conn->message_ms)
 		conn->message_ms = conns_now(conn->conns);
 	conn_set_deadline(conn);
 }
@@ -154,7 +154,7 @@ static void messages(struct conn *conn, const char *buf, size_t n, size_t old)
 		at += (size_t)used;
 	}
 	if (conn->state == CONN_OPEN)
-		keep(conn, buf + at, n - at, at > 0 || old == 0);
+		keep(conn, buf + at, n - at, at ? 0 : old);
 }
 
 /* ---- bytes ---- */
@@ -178,13 +178,28 @@ static void come_again(struct conn *conn)
 	loop_wake(conn->conns->waker);
 }
 
+/* A record that has begun is a message that has begun: its deadline counts from here, and it takes 16 kB. */
+static void nothing_more(struct conn *conn)
+{
+	if (!conn->tls)
+		return;
+	if (!tls_holds_part(conn->tls)) {
+		if (!conn->in_n)
+			conn->message_ms = 0;
+	} else if (!conn->message_ms) {
+		conn->message_ms = conns_now(conn->conns);
+		conn_set_deadline(conn);
+	}
+	if (tls_wants(conn->tls) == LOOP_WRITE) {
+		conn->blocked = true;
+		conn_watch(conn);
+	}
+}
+
 static void cannot_read(struct conn *conn, int err)
 {
 	if (err == -EAGAIN) {
-		if (conn->tls && tls_wants(conn->tls) == LOOP_WRITE) {
-			conn->blocked = true;
-			conn_watch(conn);
-		}
+		nothing_more(conn);
 		return;
 	}
 	conn->eof = true;

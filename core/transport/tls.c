@@ -354,6 +354,11 @@ bool tls_holds_bytes(const struct tls *tls)
 	return !tls->drained && SSL_has_pending(tls->ssl);
 }
 
+bool tls_holds_part(const struct tls *tls)
+{
+	return tls->drained && SSL_has_pending(tls->ssl);
+}
+
 int tls_write(struct tls *tls, const char *buf, size_t n)
 {
 	int ret;

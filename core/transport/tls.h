@@ -57,6 +57,8 @@ bool tls_is_open(const struct tls *tls); /* the handshake is done */
 MG_MUST_CHECK int tls_read(struct tls *tls, char *buf, size_t n);
 /* Whether bytes may lie inside that the socket does not show as readable. */
 bool tls_holds_bytes(const struct tls *tls);
+/* After tls_read said -EAGAIN: whether a part of a record lies inside. */
+bool tls_holds_part(const struct tls *tls);
 
 /* Take up to n bytes for the peer. After -EAGAIN the next call must begin with the same bytes, at least as many, at any address. */
 MG_MUST_CHECK int tls_write(struct tls *tls, const char *buf, size_t n);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * tls: handshakes over a socket pair: who is accepted (T-7), what is agreed on (T-6), server names, client certificates, the turn-taking with the private
+ * tls: handshakes over a socket pair: who is accepted (T-7), server names, client certificates, the turn-taking with the private
  * key, and what breaks.
  */
 #include <setjmp.h>
@@ -202,53 +202,6 @@ static void test_revocation(void **state)
 	expect_crl(cert_crl_fd(&ca, NULL, -120, -60), "CRL has expired");
 	expect_crl(cert_crl_fd(&other_ca, NULL, -60, 60), "unable to get certificate CRL");
 	cert_free(&other_ca);
-}
-
-/* ---- T-6 ---- */
-
-static bool agrees(const char *ciphers, int max, const char *groups)
-{
-	struct tls_context *server = cert_server("s", &good, NULL, TLS_VERIFY_NONE);
-	const struct tls_context *const contexts[] = {server, NULL};
-	SSL_CTX *plain = SSL_CTX_new(TLS_client_method());
-	SSL *ssl;
-	int fd[2], err = -EAGAIN;
-	bool sign = true;
-
-	sockets(fd);
-	SSL_CTX_set_security_level(plain, 0);
-	CERT_MUST(SSL_CTX_set_max_proto_version(plain, max));
-	CERT_MUST(!ciphers || SSL_CTX_set_cipher_list(plain, ciphers));
-	CERT_MUST(!groups || SSL_CTX_set1_groups_list(plain, groups));
-	ssl = SSL_new(plain);
-	CERT_MUST(ssl && SSL_set_fd(ssl, fd[0]));
-	SSL_set_connect_state(ssl);
-	struct tls *tls = tls_server(fd[1], contexts);
-	for (int i = 0; i < 4 && err == -EAGAIN; i++, sign = true) {
-		(void)SSL_do_handshake(ssl);
-		err = tls_handshake(tls, &sign);
-	}
-	tls_free(tls);
-	SSL_free(ssl);
-	SSL_CTX_free(plain);
-	tls_context_free(server);
-	(void)close(fd[0]);
-	(void)close(fd[1]);
-	return err == 0;
-}
-
-static void test_what_is_agreed_on(void **state)
-{
-	(void)state;
-	assert_true(agrees(NULL, TLS1_3_VERSION, NULL));
-	assert_true(agrees(NULL, TLS1_2_VERSION, NULL));
-	assert_false(agrees("ALL:@SECLEVEL=0", TLS1_1_VERSION, NULL));
-	assert_false(agrees("ALL:@SECLEVEL=0", TLS1_VERSION, NULL));
-	assert_false(agrees("ECDHE-ECDSA-AES128-SHA256", TLS1_2_VERSION, NULL));
-	assert_false(agrees("AES128-GCM-SHA256", TLS1_2_VERSION, NULL));
-	assert_true(agrees("ECDHE-ECDSA-AES128-GCM-SHA256", TLS1_2_VERSION, NULL));
-	assert_true(agrees("ECDHE-ECDSA-CHACHA20-POLY1305", TLS1_2_VERSION, NULL));
-	assert_false(agrees(NULL, TLS1_3_VERSION, "P-521"));
 }
 
 /* ---- server names ---- */
@@ -563,7 +516,6 @@ int main(void)
 		cmocka_unit_test(test_wildcards_where_allowed),
 		cmocka_unit_test(test_unverified_client),
 		cmocka_unit_test(test_revocation),
-		cmocka_unit_test(test_what_is_agreed_on),
 		cmocka_unit_test(test_server_names),
 		cmocka_unit_test(test_contexts_change),
 		cmocka_unit_test(test_client_certificates),
