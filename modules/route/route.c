@@ -177,7 +177,7 @@ static int add_hop(struct mg_request *r, const struct rule *rule, const struct r
 		   const struct hop *hop, unsigned i, bool by_number)
 {
 	bool redirect = rule->conf->action == ROUTE_REDIRECT;
-	struct mg_target target = {.q = (uint16_t)(1000 - i),
+	struct mg_target target = {.q = (uint16_t)(rule->conf->parallel ? hop->conf->q : 1000 - i),
 				   .zone = hop->zone,
 				   .ring_s = (uint32_t)hop->conf->ring_s,
 				   .as_route = hop->conf->as_route};

@@ -25,6 +25,7 @@ struct route_rule_conf {
 	const char *domain, *prefix;
 	int action, sources;
 	struct conf_list hops; /* struct route_hop_conf */
+	bool parallel;
 	int64_t status;        /* ROUTE_AUTO */
 };
 
