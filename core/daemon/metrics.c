@@ -42,7 +42,9 @@ static void add_modules(struct http_reply *reply, const struct running *r)
 	for (unsigned i = 0; chain_counters(r->chain, i, &name, &s); i++) {
 		if (!s)
 			continue;
-		snprintf(prefix, sizeof(prefix), "%s_", name);
+		/* most say whose they are themselves */
+		bool says = s->n > 0 && strncmp(s->desc[0].name, name, strlen(name)) == 0;
+		snprintf(prefix, sizeof(prefix), "%s%s", says ? "" : name, says ? "" : "_");
 		add_table(reply, s->desc, s->n, s, prefix);
 	}
 }
