@@ -350,6 +350,7 @@ struct mg_module {
 	const char *help;
 	/* Without "name" and "file", which every module's group has. NULL: none. */
 	const struct conf_table *options;
+	/* Names begin with the module's: "acl_denied_total". They go on over a reload. */
 	const struct stats_desc *counters;
 	size_t n_counters;
 
