@@ -15,11 +15,21 @@ fi
 [ $# -le 1 ] || usage 'reference.sh [--check] [EXECUTABLE]'
 margrave=${1:-build/release/bin/margrave}
 
-# one OPTION FILE: the file is what the option prints
+# page OPTION: what the option prints; a sample says first what every file of ours says
+page() {
+	if [ "$1" = --sample ]; then
+		echo "# SPDX-License-Identifier: GPL-3.0-or-later"
+		echo "# Every option at its default. Generated from the tables of the source; copy it and change the copy."
+		echo
+	fi
+	"$margrave" "$1"
+}
+
+# one OPTION FILE: the file is that page
 one() {
 	if [ -z "$check" ]; then
-		"$margrave" "$1" >"$2"
-	elif ! "$margrave" "$1" | cmp -s - "$2"; then
+		page "$1" >"$2"
+	elif ! page "$1" | cmp -s - "$2"; then
 		echo "$2 is out of date: scripts/reference.sh writes it" >&2
 		return 1
 	fi

@@ -20,7 +20,8 @@ static int reach(const char *path)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0 || strlen(path) >= sizeof(sa.sun_path)) {
-		fprintf(stderr, "margravectl: %s: %s\n", path, fd < 0 ? strerror(errno) : "the path is too long");
+		fprintf(stderr, "margravectl: %s: %s\n", path,
+			fd < 0 ? strerror(errno) : "the path is too long");
 		if (fd >= 0)
 			close(fd);
 		return -1;
@@ -63,7 +64,8 @@ static char *receive(int fd)
 			return text;
 		}
 		n += k > 0 ? (size_t)k : 0;
-		char *more = k > 0 && n == room && room < ANSWER_MAX ? realloc(text, room *= 2) : NULL;
+		char *more =
+			k > 0 && n == room && room < ANSWER_MAX ? realloc(text, room *= 2) : NULL;
 		if (k <= 0 || (n == room && !more))
 			break;
 		text = more ? more : text;
@@ -76,13 +78,15 @@ static int read_answer(const char *text, json_t **result)
 {
 	json_error_t where;
 	json_t *all = json_loads(text, 0, &where);
-	const char *error = json_string_value(json_object_get(json_object_get(all, "error"), "message"));
+	const char *error =
+		json_string_value(json_object_get(json_object_get(all, "error"), "message"));
 	int status = CTL_FAILED;
 
 	if (!all)
 		fputs("margravectl: the daemon's answer is not JSON\n", stderr);
 	else if (error)
-		fprintf(stderr, "margravectl: %s%s", error, error[0] && error[strlen(error) - 1] == '\n' ? "" : "\n");
+		fprintf(stderr, "margravectl: %s%s", error,
+			error[0] && error[strlen(error) - 1] == '\n' ? "" : "\n");
 	else
 		status = CTL_OK;
 	if (status == CTL_OK)
@@ -93,7 +97,8 @@ static int read_answer(const char *text, json_t **result)
 
 int ctl_ask(const char *socket_path, const char *method, json_t *params, json_t **result)
 {
-	json_t *all = json_pack("{s:s, s:i, s:s, s:o*}", "jsonrpc", "2.0", "id", 1, "method", method, "params", params);
+	json_t *all = json_pack("{s:s, s:i, s:s, s:o*}", "jsonrpc", "2.0", "id", 1, "method",
+				method, "params", params);
 	char *text = all ? json_dumps(all, JSON_COMPACT) : NULL;
 	int fd = text ? reach(socket_path) : -1;
 	int status = CTL_NO_DAEMON;

@@ -35,7 +35,8 @@ static json_t *stop(int argc, char **argv, bool *bad)
 }
 
 static const struct command commands[] = {
-	{"status", "", "what runs: version, configuration, workers, tables, risks that were accepted", none},
+	{"status", "",
+	 "what runs: version, configuration, workers, tables, risks that were accepted", none},
 	{"transactions", "", "transactions by kind and what became of them", none},
 	{"connections", "", "TCP and TLS connections", none},
 	{"targets", "", "next hops that failed lately and are avoided", none},
@@ -48,7 +49,8 @@ void ctl_usage(FILE *to)
 {
 	fputs("margravectl [--socket PATH] [--json] COMMAND\n\n", to);
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		fprintf(to, "  %-12s %-26s %s\n", commands[i].name, commands[i].args, commands[i].help);
+		fprintf(to, "  %-12s %-26s %s\n", commands[i].name, commands[i].args,
+			commands[i].help);
 	fputs("\nThe socket is " CTL_SOCKET " unless --socket or $MARGRAVE_SOCKET says otherwise.\n"
 	      "Exit status: 0 done, 1 refused by the daemon, 2 wrong arguments, 3 no daemon.\n",
 	      to);

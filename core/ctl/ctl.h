@@ -21,7 +21,8 @@ enum { CTL_OK = 0, CTL_FAILED = 1, CTL_USAGE = 2, CTL_NO_DAEMON = 3 };
  * result     Set on CTL_OK; the caller's.
  * Returns    CTL_OK, CTL_FAILED or CTL_NO_DAEMON; what is wrong is on stderr then.
  */
-MG_MUST_CHECK int ctl_ask(const char *socket_path, const char *method, json_t *params, json_t **result);
+MG_MUST_CHECK int ctl_ask(const char *socket_path, const char *method, json_t *params,
+			  json_t **result);
 
 /* Run a command with its arguments. Returns an exit status. */
 MG_MUST_CHECK int ctl_command(const char *socket_path, bool json, int argc, char **argv);

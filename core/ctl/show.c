@@ -13,8 +13,11 @@
 /* A value in one line. Texts may be a peer's: what would move the cursor is escaped. */
 static void cell(const json_t *value, char out[CELL_MAX])
 {
-	char *text = json_is_string(value) || json_is_integer(value) || json_is_boolean(value) || json_is_null(value) ?
-		NULL : json_dumps(value, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(4) | JSON_ENCODE_ANY);
+	char *text = json_is_string(value) || json_is_integer(value) || json_is_boolean(value) ||
+				     json_is_null(value)
+			     ? NULL
+			     : json_dumps(value, JSON_COMPACT | JSON_ENSURE_ASCII |
+							 JSON_REAL_PRECISION(4) | JSON_ENCODE_ANY);
 	size_t n = 0;
 
 	if (json_is_integer(value))
@@ -24,7 +27,8 @@ static void cell(const json_t *value, char out[CELL_MAX])
 	else if (json_is_null(value) || (!json_is_string(value) && !text))
 		snprintf(out, CELL_MAX, "-");
 	else {
-		for (const char *p = text ? text : json_string_value(value); *p && n < CELL_MAX - 5; p++) {
+		for (const char *p = text ? text : json_string_value(value); *p && n < CELL_MAX - 5;
+		     p++) {
 			if (*p >= ' ' && *p <= '~')
 				out[n++] = *p;
 			else
@@ -42,7 +46,8 @@ static int width_of(const json_t *rows, const char *key)
 	const json_t *row;
 	char text[CELL_MAX];
 
-	json_array_foreach (rows, i, row) {
+	json_array_foreach(rows, i, row)
+	{
 		cell(json_object_get(row, key), text);
 		width = strlen(text) > width ? strlen(text) : width;
 	}
@@ -57,11 +62,12 @@ static void table(const json_t *rows, FILE *to)
 	char text[CELL_MAX];
 	size_t i;
 
-	json_object_foreach (first, key, value)
-		fprintf(to, "%-*s  ", width_of(rows, key), key);
+	json_object_foreach(first, key, value) fprintf(to, "%-*s  ", width_of(rows, key), key);
 	fputc('\n', to);
-	json_array_foreach (rows, i, row) {
-		json_object_foreach (first, key, value) {
+	json_array_foreach(rows, i, row)
+	{
+		json_object_foreach(first, key, value)
+		{
 			cell(json_object_get(row, key), text);
 			fprintf(to, "%-*s  ", width_of(rows, key), text);
 		}
@@ -81,7 +87,8 @@ static void list(const json_t *values, FILE *to)
 	}
 	if (json_array_size(values) == 0)
 		fputs("none\n", to);
-	json_array_foreach (values, i, value) {
+	json_array_foreach(values, i, value)
+	{
 		cell(value, text);
 		fprintf(to, "%s\n", text);
 	}
@@ -93,13 +100,15 @@ static void object(json_t *all, FILE *to)
 	json_t *value;
 	char text[CELL_MAX];
 
-	json_object_foreach (all, key, value) {
+	json_object_foreach(all, key, value)
+	{
 		if (json_is_object(value) || json_is_array(value))
 			continue;
 		cell(value, text);
 		fprintf(to, "%-32s %s\n", key, text);
 	}
-	json_object_foreach (all, key, value) {
+	json_object_foreach(all, key, value)
+	{
 		if (!json_is_object(value) && !json_is_array(value))
 			continue;
 		if (strcmp(key, "rows") != 0)

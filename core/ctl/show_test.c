@@ -15,13 +15,15 @@
 static const struct {
 	const char *json, *text;
 } rows[] = {
-	{"{\"a\": 1, \"b\": \"x\"}", "a                                1\nb                                x\n"},
+	{"{\"a\": 1, \"b\": \"x\"}",
+	 "a                                1\nb                                x\n"},
 	{"[]", "none\n"},
 	{"[\"one\", \"two\"]", "one\ntwo\n"},
 	{"{\"rows\": [{\"peer\": \"192.0.2.1:5060\", \"n\": 7}, {\"peer\": \"x\", \"n\": null}]}",
 	 "peer            n  \n192.0.2.1:5060  7  \nx               -  \n"},
 	{"{\"rows\": [], \"silent\": 0}", "silent                           0\nnone\n"},
-	{"{\"up\": true, \"list\": [1.5, 2]}", "up                               yes\n\nlist\n1.5\n2\n"},
+	{"{\"up\": true, \"list\": [1.5, 2]}",
+	 "up                               yes\n\nlist\n1.5\n2\n"},
 	{"\"\\u001b[2J\\n\\u00e9\"", "\\x1b[2J\\x0a\\xc3\\xa9\n"},
 };
 
@@ -64,7 +66,8 @@ static void test_long(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows), cmocka_unit_test(test_long)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows),
+					   cmocka_unit_test(test_long)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

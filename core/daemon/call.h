@@ -9,15 +9,15 @@
 #include "daemon/node.h"
 
 /* Enough for the views and texts of a usual call with one branch; more is taken from malloc. */
-#define CALL_ROOM      6144
-#define CALL_CHUNK     8192
-#define CALL_MAX       1048576 /* bytes that one request may take in all */
-#define CALL_SPARES    256     /* freed ones that a worker keeps */
+#define CALL_ROOM   6144
+#define CALL_CHUNK  8192
+#define CALL_MAX    1048576 /* bytes that one request may take in all */
+#define CALL_SPARES 256     /* freed ones that a worker keeps */
 
 struct call {
 	struct mg_request request; /* first */
 	struct worker *worker;
-	struct running *running;   /* the configuration it began with */
+	struct running *running; /* the configuration it began with */
 	struct list link;
 	struct tp_kept *kept;
 	struct arena arena;

@@ -30,7 +30,8 @@ static void client_free(struct control_client *client)
 static bool flush(struct control_client *client)
 {
 	while (client->sent < client->out) {
-		ssize_t n = send(client->fd, client->answer + client->sent, client->out - client->sent, MSG_NOSIGNAL);
+		ssize_t n = send(client->fd, client->answer + client->sent,
+				 client->out - client->sent, MSG_NOSIGNAL);
 
 		if (n < 0 && errno == EAGAIN)
 			return loop_watch_set(&client->watch, LOOP_WRITE) == 0;
@@ -47,9 +48,10 @@ static bool flush(struct control_client *client)
 /* Takes `result`. Returns false when the client is gone. */
 static bool answer(struct control_client *client, json_t *result, const char *error)
 {
-	json_t *all = error ? json_pack("{s:s, s:O?, s:{s:i, s:s}}", "jsonrpc", "2.0", "id", client->id, "error", "code", -32000,
-					"message", error) :
-			      json_pack("{s:s, s:O?, s:O?}", "jsonrpc", "2.0", "id", client->id, "result", result);
+	json_t *all = error ? json_pack("{s:s, s:O?, s:{s:i, s:s}}", "jsonrpc", "2.0", "id",
+					client->id, "error", "code", -32000, "message", error)
+			    : json_pack("{s:s, s:O?, s:O?}", "jsonrpc", "2.0", "id", client->id,
+					"result", result);
 	char *text = all ? json_dumps(all, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
 
 	json_decref(all);
@@ -80,7 +82,8 @@ static bool request(struct control_client *client, size_t n)
 	if (!method)
 		error = "a JSON-RPC 2.0 request is expected";
 	else
-		result = control_command(client->control, method, json_object_get(all, "params"), &error, &client->waits_reload);
+		result = control_command(client->control, method, json_object_get(all, "params"),
+					 &error, &client->waits_reload);
 	json_decref(all);
 	if (client->waits_reload) {
 		json_decref(result);
@@ -95,7 +98,8 @@ static bool read_line(struct control_client *client)
 	char *newline = memchr(client->line, '\n', client->in);
 
 	if (!newline)
-		return client->in < sizeof(client->line) || answer(client, NULL, "the request is too long");
+		return client->in < sizeof(client->line) ||
+		       answer(client, NULL, "the request is too long");
 	size_t n = (size_t)(newline - client->line);
 	bool alive = request(client, n);
 	if (alive) {
@@ -113,12 +117,14 @@ static void on_client(struct loop_watch *watch, unsigned events)
 	if (events & LOOP_WRITE)
 		alive = flush(client);
 	if (alive && (events & LOOP_READ)) {
-		ssize_t n = recv(client->fd, client->line + client->in, sizeof(client->line) - client->in, 0);
+		ssize_t n = recv(client->fd, client->line + client->in,
+				 sizeof(client->line) - client->in, 0);
 
 		alive = n > 0 || (n < 0 && errno == EAGAIN);
 		client->in += n > 0 ? (size_t)n : 0;
 	}
-	while (alive && !client->answer && !client->waits_reload && memchr(client->line, '\n', client->in))
+	while (alive && !client->answer && !client->waits_reload &&
+	       memchr(client->line, '\n', client->in))
 		alive = read_line(client);
 	if (alive && client->in == sizeof(client->line))
 		alive = false; /* a line that has no end */
@@ -130,7 +136,8 @@ static void on_accept(struct loop_watch *watch, unsigned events)
 {
 	struct control *c = container_of(watch, struct control, accept);
 	int fd = accept4(c->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	struct control_client *client = fd >= 0 && c->n_clients < CONTROL_CLIENTS_MAX ? calloc(1, sizeof(*client)) : NULL;
+	struct control_client *client =
+		fd >= 0 && c->n_clients < CONTROL_CLIENTS_MAX ? calloc(1, sizeof(*client)) : NULL;
 
 	(void)events;
 	if (!client) {
@@ -160,7 +167,8 @@ static void tell_reload(struct control *c, uint64_t generation, const char *text
 			continue;
 		client->waits_reload = false;
 		bool good = text[0] == '\0';
-		json_t *result = good ? json_pack("{s:I}", "generation", (json_int_t)generation) : NULL;
+		json_t *result =
+			good ? json_pack("{s:I}", "generation", (json_int_t)generation) : NULL;
 		if (!answer(client, result, good ? NULL : text))
 			client_free(client);
 	}
@@ -202,7 +210,8 @@ static void on_wake(void *arg)
 	c->text = NULL;
 	pthread_mutex_unlock(&c->lock);
 	if (next) {
-		generation_enter(&next->generation, &c->running->generation, THREAD_CONTROL(c->node));
+		generation_enter(&next->generation, &c->running->generation,
+				 THREAD_CONTROL(c->node));
 		c->running = next;
 	}
 	if (metrics)
@@ -298,7 +307,9 @@ struct control *control_start(struct node *node, int socket_fd)
 	wheel_timer_init(&c->reload_timeout, on_reload_timeout);
 	c->loop = loop_new(&o);
 	c->waker = c->loop ? loop_waker_new(c->loop, on_wake, c, "control wake") : NULL;
-	if (!c->waker || (socket_fd >= 0 && loop_watch(c->loop, &c->accept, socket_fd, LOOP_READ, on_accept, "control accept") < 0) ||
+	if (!c->waker ||
+	    (socket_fd >= 0 && loop_watch(c->loop, &c->accept, socket_fd, LOOP_READ, on_accept,
+					  "control accept") < 0) ||
 	    pthread_create(&c->thread, NULL, run, c) != 0) {
 		release(c);
 		return NULL;

@@ -20,16 +20,16 @@ struct control_client {
 	struct control *control;
 	struct control_client *next;
 	int fd;
-	size_t in, out, sent;     /* bytes of line and answer */
+	size_t in, out, sent; /* bytes of line and answer */
 	char *answer;
-	bool waits_reload;        /* its answer comes with the end of the reload */
+	bool waits_reload; /* its answer comes with the end of the reload */
 	json_t *id;
 	char line[CONTROL_LINE_MAX];
 };
 
 struct control {
 	struct node *node;
-	struct running *running;  /* what it looks at */
+	struct running *running; /* what it looks at */
 	struct loop *loop;
 	struct loop_waker *waker;
 	pthread_t thread;
@@ -49,12 +49,14 @@ struct control {
 };
 
 /* Answer a command. Returns the result, or NULL with *error set (both the caller's); *wait: the answer is the end of a reload. */
-json_t *control_command(struct control *c, const char *method, const json_t *params, const char **error, bool *wait);
+json_t *control_command(struct control *c, const char *method, const json_t *params,
+			const char **error, bool *wait);
 
 /* The pages of the HTTP server. */
 void metrics_page(void *arg, struct sv path, struct http_reply *reply);
 
 /* Run `fn` in a worker's thread and wait for it, CONTROL_ASK_MS at most. Returns false when it did not come to it. */
-bool control_ask_worker(struct control *c, unsigned worker, void (*fn)(struct worker *w, json_t *out), json_t *out);
+bool control_ask_worker(struct control *c, unsigned worker,
+			void (*fn)(struct worker *w, json_t *out), json_t *out);
 
 #endif

@@ -47,7 +47,8 @@ static void on_ask(void *arg, uint64_t n)
 		ask_free(ask);
 }
 
-static struct ask *ask_new(struct control *c, unsigned worker, void (*fn)(struct worker *w, json_t *out))
+static struct ask *ask_new(struct control *c, unsigned worker,
+			   void (*fn)(struct worker *w, json_t *out))
 {
 	struct ask *ask = calloc(1, sizeof(*ask));
 	struct letter_call *call = calloc(1, sizeof(*call));
@@ -75,7 +76,8 @@ static struct ask *ask_new(struct control *c, unsigned worker, void (*fn)(struct
 	return ask;
 }
 
-bool control_ask_worker(struct control *c, unsigned worker, void (*fn)(struct worker *w, json_t *out), json_t *out)
+bool control_ask_worker(struct control *c, unsigned worker,
+			void (*fn)(struct worker *w, json_t *out), json_t *out)
 {
 	struct ask *ask = ask_new(c, worker, fn);
 	struct timespec until;
@@ -117,11 +119,14 @@ static json_int_t sum(const struct stats *s, size_t id)
 
 static void status_worker(struct worker *w, json_t *out)
 {
-	json_array_append_new(out, json_pack("{s:i, s:i, s:i, s:i, s:i, s:f, s:I, s:I, s:I}", "worker", (int)w->index, "requests",
-					     (int)w->n_calls, "servers", (int)txn_servers(w->txn), "clients",
-					     (int)txn_clients(w->txn), "waiting", (int)chain_waiting(&w->mg), "admission",
-					     w->overload.level, "queue_us", (json_int_t)w->overload.delay_us, "longest_us",
-					     (json_int_t)loop_longest_us(w->loop), "busy_us", (json_int_t)loop_busy_us(w->loop)));
+	json_array_append_new(
+		out, json_pack("{s:i, s:i, s:i, s:i, s:i, s:f, s:I, s:I, s:I}", "worker",
+			       (int)w->index, "requests", (int)w->n_calls, "servers",
+			       (int)txn_servers(w->txn), "clients", (int)txn_clients(w->txn),
+			       "waiting", (int)chain_waiting(&w->mg), "admission",
+			       w->overload.level, "queue_us", (json_int_t)w->overload.delay_us,
+			       "longest_us", (json_int_t)loop_longest_us(w->loop), "busy_us",
+			       (json_int_t)loop_busy_us(w->loop)));
 }
 
 static json_t *risks_of(const struct running *r)
@@ -143,12 +148,16 @@ static json_t *status(struct control *c, const json_t *params, const char **erro
 	(void)params;
 	(void)error;
 	(void)wait;
-	return json_pack("{s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "version", MARGRAVE_VERSION, "generation",
-			 (json_int_t)atomic_load(&n->generation), "config", conf_text_hash(c->running->loaded->text), "uptime_s",
-			 (json_int_t)((loop_clock_us() - n->started_us) / 1000000), "resident_bytes",
-			 (json_int_t)atomic_load(&n->resident), "requests", sum(n->flow_stats, FLOW_CALLS), "connections",
-			 sum(n->tp_stats, TP_STAT_CONNS), "calls_refused_by_kernel_filter", (json_int_t)sandbox_refused(&last),
-			 "letters_refused", (json_int_t)mailbox_refused(n->mailbox), "risks", risks_of(c->running), "workers", workers);
+	return json_pack("{s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "version",
+			 MARGRAVE_VERSION, "generation", (json_int_t)atomic_load(&n->generation),
+			 "config", conf_text_hash(c->running->loaded->text), "uptime_s",
+			 (json_int_t)((loop_clock_us() - n->started_us) / 1000000),
+			 "resident_bytes", (json_int_t)atomic_load(&n->resident), "requests",
+			 sum(n->flow_stats, FLOW_CALLS), "connections",
+			 sum(n->tp_stats, TP_STAT_CONNS), "calls_refused_by_kernel_filter",
+			 (json_int_t)sandbox_refused(&last), "letters_refused",
+			 (json_int_t)mailbox_refused(n->mailbox), "risks", risks_of(c->running),
+			 "workers", workers);
 }
 
 /* ---- tables ---- */
@@ -171,11 +180,13 @@ static void add_connection(void *arg, const struct tp_conn_info *info)
 	char peer[ADDR_TEXT_MAX];
 
 	addr_write(&info->flow.peer, ADDR_HOSTPORT, peer);
-	json_array_append_new(arg, json_pack("{s:s, s:s, s:s, s:s%, s:I, s:I, s:i, s:b, s:b}", "peer", peer, "transport",
-					     sip_transport_name(info->flow.transport), "state", info->state, "domain",
-					     info->domain.p ? info->domain.p : "", info->domain.n, "age_ms",
-					     (json_int_t)info->age_ms, "idle_ms", (json_int_t)info->idle_ms, "queued",
-					     (int)info->queued, "outgoing", info->outgoing, "known", info->known));
+	json_array_append_new(
+		arg, json_pack("{s:s, s:s, s:s, s:s%, s:I, s:I, s:i, s:b, s:b}", "peer", peer,
+			       "transport", sip_transport_name(info->flow.transport), "state",
+			       info->state, "domain", info->domain.p ? info->domain.p : "",
+			       info->domain.n, "age_ms", (json_int_t)info->age_ms, "idle_ms",
+			       (json_int_t)info->idle_ms, "queued", (int)info->queued, "outgoing",
+			       info->outgoing, "known", info->known));
 }
 
 static void connections_of(struct worker *w, json_t *out)
@@ -191,13 +202,15 @@ static json_t *connections(struct control *c, const json_t *params, const char *
 	return ask_all(c, connections_of);
 }
 
-static void add_target(void *arg, const struct addr *addr, uint8_t transport, unsigned failures, uint64_t avoided_ms)
+static void add_target(void *arg, const struct addr *addr, uint8_t transport, unsigned failures,
+		       uint64_t avoided_ms)
 {
 	char text[ADDR_TEXT_MAX];
 
 	addr_write(addr, ADDR_HOSTPORT, text);
-	json_array_append_new(arg, json_pack("{s:s, s:s, s:i, s:I}", "target", text, "transport", sip_transport_name(transport),
-					     "failures", (int)failures, "avoided_ms", (json_int_t)avoided_ms));
+	json_array_append_new(arg, json_pack("{s:s, s:s, s:i, s:I}", "target", text, "transport",
+					     sip_transport_name(transport), "failures",
+					     (int)failures, "avoided_ms", (json_int_t)avoided_ms));
 }
 
 static json_t *targets(struct control *c, const json_t *params, const char **error, bool *wait)
@@ -237,7 +250,8 @@ static json_t *reload(struct control *c, const json_t *params, const char **erro
 		*error = "the warden does not answer";
 		return NULL;
 	}
-	wheel_add(loop_wheel(c->loop), &c->reload_timeout, loop_now_ms(c->loop) + CONTROL_RELOAD_MS);
+	wheel_add(loop_wheel(c->loop), &c->reload_timeout,
+		  loop_now_ms(c->loop) + CONTROL_RELOAD_MS);
 	*wait = true;
 	return NULL;
 }
@@ -258,11 +272,13 @@ static const struct {
 	const char *name;
 	json_t *(*fn)(struct control *c, const json_t *params, const char **error, bool *wait);
 } commands[] = {
-	{"status", status}, {"transactions", transactions}, {"connections", connections}, {"targets", targets},
-	{"loglevel", loglevel}, {"reload", reload}, {"stop", stop},
+	{"status", status},   {"transactions", transactions}, {"connections", connections},
+	{"targets", targets}, {"loglevel", loglevel},         {"reload", reload},
+	{"stop", stop},
 };
 
-json_t *control_command(struct control *c, const char *method, const json_t *params, const char **error, bool *wait)
+json_t *control_command(struct control *c, const char *method, const json_t *params,
+			const char **error, bool *wait)
 {
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		if (strcmp(commands[i].name, method) == 0) {
@@ -273,6 +289,7 @@ json_t *control_command(struct control *c, const char *method, const json_t *par
 			return result;
 		}
 	}
-	*error = "no such command: status, transactions, connections, targets, loglevel, reload or stop";
+	*error = "no such command: status, transactions, connections, targets, loglevel, reload or "
+		 "stop";
 	return NULL;
 }

@@ -11,14 +11,15 @@
 #include "daemon/letter.h"
 
 const struct stats_desc flow_stats_desc[FLOW_STATS] = {
-#define FLOW_STAT_ROW(sym, name_, kind_, help_) [FLOW_##sym] = {.name = name_, .help = help_, .kind = STATS_##kind_},
-	FLOW_STATS_TABLE(FLOW_STAT_ROW)
-};
+#define FLOW_STAT_ROW(sym, name_, kind_, help_) \
+	[FLOW_##sym] = {.name = name_, .help = help_, .kind = STATS_##kind_},
+	FLOW_STATS_TABLE(FLOW_STAT_ROW)};
 
 struct mg_source flow_source(const struct worker *w, const struct tp_flow *flow)
 {
 	const struct running *r = w->running;
-	struct mg_source source = {.addr = flow->peer, .transport = flow->transport, .proven = flow->proven};
+	struct mg_source source = {
+		.addr = flow->peer, .transport = flow->transport, .proven = flow->proven};
 
 	if (flow->zone < r->n_zones)
 		source.zone = &r->zones[flow->zone];
@@ -32,7 +33,8 @@ static enum tp_verdict on_arrival(void *arg, const struct tp_flow *flow, size_t 
 {
 	struct worker *w = arg;
 	const struct running *r = w->running;
-	struct mg_source source = {.addr = flow->peer, .transport = flow->transport, .proven = flow->proven};
+	struct mg_source source = {
+		.addr = flow->peer, .transport = flow->transport, .proven = flow->proven};
 
 	if (flow->zone < r->n_zones)
 		source.zone = &r->zones[flow->zone];
@@ -61,7 +63,8 @@ void flow_answer(struct worker *w, struct sip_msg *msg, const struct tp_flow *fl
 		flow_count(w, FLOW_ANSWERED);
 }
 
-static void log_malformed(struct worker *w, const struct tp_rx *rx, const struct sip_where *at, unsigned status)
+static void log_malformed(struct worker *w, const struct tp_rx *rx, const struct sip_where *at,
+			  unsigned status)
 {
 	struct log_line l;
 	uint64_t n;
@@ -111,13 +114,15 @@ static bool is_emergency(const struct worker *w, struct sip_msg *msg)
 	for (size_t i = 0; uri && i < s->overload.emergency.n; i++) {
 		struct sv text = sv_str(what[i]);
 
-		if (uri->scheme == SIP_SCHEME_URN ? sv_starts(uri->text, text) : sv_eq(uri->user, text))
+		if (uri->scheme == SIP_SCHEME_URN ? sv_starts(uri->text, text)
+						  : sv_eq(uri->user, text))
 			return true;
 	}
 	return false;
 }
 
-static enum overload_class class_of(const struct worker *w, struct sip_msg *msg, const struct mg_source *source)
+static enum overload_class class_of(const struct worker *w, struct sip_msg *msg,
+				    const struct mg_source *source)
 {
 	struct sip_where at;
 	const struct sip_nameaddr *to;
@@ -126,10 +131,8 @@ static enum overload_class class_of(const struct worker *w, struct sip_msg *msg,
 	case SIP_METHOD_ACK:
 	case SIP_METHOD_BYE:
 	case SIP_METHOD_CANCEL:
-	case SIP_METHOD_PRACK:
-		return OVERLOAD_DIALOG;
-	default:
-		break;
+	case SIP_METHOD_PRACK: return OVERLOAD_DIALOG;
+	default: break;
 	}
 	to = sip_to(msg, &at);
 	if (to && to->tag.n)
@@ -137,8 +140,9 @@ static enum overload_class class_of(const struct worker *w, struct sip_msg *msg,
 	if (msg->method == SIP_METHOD_INVITE) {
 		if (is_emergency(w, msg))
 			return OVERLOAD_EMERGENCY;
-		return source->known || (source->zone && source->zone->trust == MG_CARRIER) ?
-			OVERLOAD_TRUNK : OVERLOAD_USER;
+		return source->known || (source->zone && source->zone->trust == MG_CARRIER)
+			       ? OVERLOAD_TRUNK
+			       : OVERLOAD_USER;
 	}
 	if (msg->method == SIP_METHOD_REGISTER)
 		return source->known ? OVERLOAD_REFRESH : OVERLOAD_REGISTER;
@@ -149,12 +153,15 @@ static enum overload_class class_of(const struct worker *w, struct sip_msg *msg,
 static void refuse_overload(struct worker *w, struct tp_rx *rx, const struct mg_source *source)
 {
 	char seconds[12];
-	bool phone = source->zone && source->zone->trust == MG_PHONES && rx->msg->method == SIP_METHOD_INVITE;
+	bool phone = source->zone && source->zone->trust == MG_PHONES &&
+		     rx->msg->method == SIP_METHOD_INVITE;
 	size_t n = 0;
 
-	for (uint32_t v = overload_retry_after(&w->overload, &w->running->overload); v > 0 || n == 0; v /= 10)
+	for (uint32_t v = overload_retry_after(&w->overload, &w->running->overload);
+	     v > 0 || n == 0; v /= 10)
 		seconds[sizeof(seconds) - ++n] = (char)('0' + v % 10);
-	struct sip_extra extra = {.id = SIP_H_RETRY_AFTER, .value = sv_of(seconds + sizeof(seconds) - n, n)};
+	struct sip_extra extra = {.id = SIP_H_RETRY_AFTER,
+				  .value = sv_of(seconds + sizeof(seconds) - n, n)};
 	struct sip_response r = {.status = phone ? 480 : 503, .extra = &extra, .extras = 1};
 
 	if (!source->known && !source->proven && w->overload.level < OVERLOAD_TRUNK) {
@@ -190,7 +197,8 @@ static void move(struct worker *w, struct tp_rx *rx, unsigned to, unsigned kind)
 		flow_count(w, FLOW_NO_MEMORY);
 		return;
 	}
-	if (mailbox_send(w->node->mailbox, w->index, to, kind, letter_seal(kept, LETTER_MESSAGE)) < 0) {
+	if (mailbox_send(w->node->mailbox, w->index, to, kind, letter_seal(kept, LETTER_MESSAGE)) <
+	    0) {
 		tp_kept_free(kept);
 		flow_count(w, FLOW_MOVED_LOST);
 		return;
@@ -201,7 +209,10 @@ static void move(struct worker *w, struct tp_rx *rx, unsigned to, unsigned kind)
 /* Classes of letters: what is in a dialog before what is new, X-9. */
 static unsigned letter_class(enum overload_class class_)
 {
-	return class_ == OVERLOAD_DIALOG ? 0 : class_ <= OVERLOAD_TRUNK ? 1 : class_ == OVERLOAD_USER ? 2 : 3;
+	return class_ == OVERLOAD_DIALOG  ? 0
+	       : class_ <= OVERLOAD_TRUNK ? 1
+	       : class_ == OVERLOAD_USER  ? 2
+					  : 3;
 }
 
 /* ---- quarantine (O-2) ---- */
@@ -229,7 +240,8 @@ static bool message_hooks(struct worker *w, struct tp_rx *rx, const struct mg_so
 
 	chain_request_init(&r, &w->mg, rx->msg, NULL, NULL, source);
 	struct mg_verdict v = chain_message(&r);
-	if (v.kind == MG_REJECT && rx->msg->kind == SIP_KIND_REQUEST && rx->msg->method != SIP_METHOD_ACK) {
+	if (v.kind == MG_REJECT && rx->msg->kind == SIP_KIND_REQUEST &&
+	    rx->msg->method != SIP_METHOD_ACK) {
 		struct chain_refusal refusal;
 
 		chain_refuse(&refusal, &r, v);
@@ -283,7 +295,8 @@ static void on_response(struct worker *w, struct tp_rx *rx)
 
 	flow_count(w, FLOW_RESPONSES);
 	poison_call(w->poison, call_hash(w, rx->msg));
-	if (via && txn_branch_read(via->branch, &owner, &loop) && owner != w->index && owner < w->node->workers)
+	if (via && txn_branch_read(via->branch, &owner, &loop) && owner != w->index &&
+	    owner < w->node->workers)
 		move(w, rx, owner, 0);
 	else
 		deliver_response(w, rx);
@@ -309,7 +322,11 @@ static void on_message(void *arg, struct tp_rx *rx)
 
 static void on_letter_message(struct worker *w, struct tp_kept *kept)
 {
-	struct tp_rx rx = {.msg = kept->msg, .buf = kept->buf, .flow = kept->flow, .at_us = kept->at_us, .kept = kept};
+	struct tp_rx rx = {.msg = kept->msg,
+			   .buf = kept->buf,
+			   .flow = kept->flow,
+			   .at_us = kept->at_us,
+			   .kept = kept};
 
 	poison_begin(w->poison, &kept->flow.peer);
 	poison_call(w->poison, call_hash(w, kept->msg));
@@ -333,12 +350,8 @@ void flow_letter(void *arg, void *letter)
 	struct letter_lost *lost;
 
 	switch (letter_kind(letter)) {
-	case LETTER_MESSAGE:
-		on_letter_message(w, letter_open(letter));
-		return;
-	case LETTER_BYTES:
-		tp_receive_letter(w->tp, letter_open(letter));
-		return;
+	case LETTER_MESSAGE: on_letter_message(w, letter_open(letter)); return;
+	case LETTER_BYTES: tp_receive_letter(w->tp, letter_open(letter)); return;
 	case LETTER_CALL:
 		call = letter_open(letter);
 		call->fn(call->arg, call->n);
@@ -354,17 +367,10 @@ void flow_letter(void *arg, void *letter)
 void flow_letter_drop(void *letter)
 {
 	switch (letter_kind(letter)) {
-	case LETTER_MESSAGE:
-		tp_kept_free(letter_open(letter));
-		return;
-	case LETTER_BYTES:
-		tp_letter_free(letter_open(letter));
-		return;
-	case LETTER_CALL:
-		free_call(letter_open(letter));
-		return;
-	case LETTER_LOST:
-		free(letter_open(letter));
+	case LETTER_MESSAGE: tp_kept_free(letter_open(letter)); return;
+	case LETTER_BYTES: tp_letter_free(letter_open(letter)); return;
+	case LETTER_CALL: free_call(letter_open(letter)); return;
+	case LETTER_LOST: free(letter_open(letter));
 	}
 }
 
@@ -398,7 +404,8 @@ static void on_unreachable(void *arg, const struct addr *peer, int err, struct s
 	lost->err = err;
 	lost->n = (uint32_t)quoted.n;
 	memcpy(lost->bytes, quoted.p, quoted.n);
-	if (mailbox_send(w->node->mailbox, w->index, owner, LETTER_KINDS - 1, letter_seal(lost, LETTER_LOST)) < 0)
+	if (mailbox_send(w->node->mailbox, w->index, owner, LETTER_KINDS - 1,
+			 letter_seal(lost, LETTER_LOST)) < 0)
 		free(lost);
 }
 
@@ -420,7 +427,8 @@ static enum tp_verdict on_sending(void *arg, const struct tp_flow *to, struct sv
 {
 	struct worker *w = arg;
 	const struct running *r = w->running;
-	struct mg_sending sending = {.bytes = bytes, .peer = to->peer, .local = to->local, .transport = to->transport};
+	struct mg_sending sending = {
+		.bytes = bytes, .peer = to->peer, .local = to->local, .transport = to->transport};
 
 	if (to->zone < r->n_zones)
 		sending.zone = &r->zones[to->zone];

@@ -29,7 +29,9 @@ static void fill_branch(const struct call *call, struct mg_branch *m, struct rou
 
 static enum route_go go_of(struct mg_verdict v)
 {
-	return v.kind == MG_NEXT || v.kind == MG_DONE ? ROUTE_GO : v.kind == MG_WAIT ? ROUTE_WAIT : ROUTE_SKIP;
+	return v.kind == MG_NEXT || v.kind == MG_DONE ? ROUTE_GO
+	       : v.kind == MG_WAIT                    ? ROUTE_WAIT
+						      : ROUTE_SKIP;
 }
 
 static enum route_go on_branch(void *arg, struct route_context *ctx, struct route_branch *b)
@@ -75,10 +77,13 @@ static bool on_failure(void *arg, struct route_context *ctx, unsigned status)
 		return false;
 	for (unsigned i = before; i < r->n_targets; i++) {
 		const struct mg_target *m = &r->target[i];
-		struct route_target t = {
-			.uri = m->uri, .next_hop = m->next_hop, .as_route = m->as_route, .q = m->q,
-			.zone = m->zone ? m->zone->index : TP_ANY_ZONE, .ring_ms = m->ring_s * 1000,
-			.user = &r->target[i]};
+		struct route_target t = {.uri = m->uri,
+					 .next_hop = m->next_hop,
+					 .as_route = m->as_route,
+					 .q = m->q,
+					 .zone = m->zone ? m->zone->index : TP_ANY_ZONE,
+					 .ring_ms = m->ring_s * 1000,
+					 .user = &r->target[i]};
 
 		if (route_add(ctx, &t) < 0)
 			return i > before;
@@ -104,7 +109,8 @@ const struct route_events flow_route_events = {
 
 /* ---- transactions ---- */
 
-static void on_late_2xx(void *arg, struct txn_client *client, struct txn_server *server, struct tp_rx *rx)
+static void on_late_2xx(void *arg, struct txn_client *client, struct txn_server *server,
+			struct tp_rx *rx)
 {
 	struct worker *w = arg;
 
@@ -115,7 +121,8 @@ const struct txn_events flow_txn_events = {.late_2xx = on_late_2xx};
 
 /* ---- modules ---- */
 
-static void on_answer(void *arg, struct mg_request *r, const struct sip_response *response, bool stateful)
+static void on_answer(void *arg, struct mg_request *r, const struct sip_response *response,
+		      bool stateful)
 {
 	struct worker *w = arg;
 	struct call *call = r->user;
@@ -127,7 +134,8 @@ static void on_answer(void *arg, struct mg_request *r, const struct sip_response
 	else if (!chain_may_answer(&w->mg, &r->source, r->msg->len, &size_max))
 		err = MG_ELIMIT;
 	else
-		err = route_answer(w->route, &call->view, &call->kept->flow, response, call, size_max);
+		err = route_answer(w->route, &call->view, &call->kept->flow, response, call,
+				   size_max);
 	if (err < 0)
 		flow_count(w, FLOW_DROP_ANSWER);
 }
@@ -151,7 +159,8 @@ static void on_resumed(void *arg, struct mg_request *r, enum mg_phase phase, str
 }
 
 /* To a worker, from any thread: those that are no worker share the last mailbox number, under the main thread's eye. */
-static int on_post(void *arg, unsigned worker, void (*fn)(void *arg2, uint64_t n), void *arg2, uint64_t n)
+static int on_post(void *arg, unsigned worker, void (*fn)(void *arg2, uint64_t n), void *arg2,
+		   uint64_t n)
 {
 	struct worker *w = arg;
 	struct letter_call *call = malloc(sizeof(*call));

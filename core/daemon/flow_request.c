@@ -7,7 +7,9 @@
 
 #include "daemon/flow.h"
 
-#define ALLOW SV("INVITE, ACK, CANCEL, OPTIONS, BYE, PRACK, UPDATE, INFO, REFER, MESSAGE, SUBSCRIBE, NOTIFY, PUBLISH")
+#define ALLOW                                                                                    \
+	SV("INVITE, ACK, CANCEL, OPTIONS, BYE, PRACK, UPDATE, INFO, REFER, MESSAGE, SUBSCRIBE, " \
+	   "NOTIFY, PUBLISH")
 
 /* ---- the end of a call ---- */
 
@@ -34,7 +36,8 @@ static void refuse(struct call *call, const struct sip_response *response)
 		if (route_reply(w->route, call->server, &call->view, response, call) < 0)
 			flow_count(w, FLOW_DROP_ANSWER);
 	} else if (!chain_may_answer(&w->mg, &r->source, call->kept->msg->len, &size_max) ||
-		   route_answer(w->route, &call->view, &call->kept->flow, response, call, size_max) < 0) {
+		   route_answer(w->route, &call->view, &call->kept->flow, response, call,
+				size_max) < 0) {
 		flow_count(w, FLOW_DROP_ANSWER);
 	}
 	end(call, response->status);
@@ -61,10 +64,8 @@ static bool settled(struct call *call, struct mg_verdict v)
 	struct chain_refusal refusal;
 
 	switch ((enum mg_kind)v.kind) {
-	case MG_NEXT:
-		return false;
-	case MG_WAIT:
-		return true;
+	case MG_NEXT: return false;
+	case MG_WAIT: return true;
 	case MG_REJECT:
 		chain_refuse(&refusal, &call->request, v);
 		refuse(call, &refusal.response);
@@ -117,10 +118,13 @@ static bool add_targets(struct call *call)
 	for (unsigned i = 0; i < r->n_targets; i++) {
 		const struct mg_target *m = &r->target[i];
 
-		t = (struct route_target){
-			.uri = m->uri, .next_hop = m->next_hop, .as_route = m->as_route, .q = m->q,
-			.zone = m->zone ? m->zone->index : TP_ANY_ZONE, .ring_ms = m->ring_s * 1000,
-			.user = &r->target[i]};
+		t = (struct route_target){.uri = m->uri,
+					  .next_hop = m->next_hop,
+					  .as_route = m->as_route,
+					  .q = m->q,
+					  .zone = m->zone ? m->zone->index : TP_ANY_ZONE,
+					  .ring_ms = m->ring_s * 1000,
+					  .user = &r->target[i]};
 		if (route_add(call->ctx, &t) < 0)
 			return false;
 	}
@@ -137,9 +141,14 @@ static void forward(struct call *call)
 		refuse_with(call, 503, SV("Too Many Transactions"));
 		return;
 	}
-	struct route_start start = {
-		.kept = call->kept, .view = &call->view, .arena = &call->arena, .server = call->server,
-		.in = &call->in, .loop_hash = call->loop_hash, .stateless = stateless, .user = call};
+	struct route_start start = {.kept = call->kept,
+				    .view = &call->view,
+				    .arena = &call->arena,
+				    .server = call->server,
+				    .in = &call->in,
+				    .loop_hash = call->loop_hash,
+				    .stateless = stateless,
+				    .user = call};
 	call->ctx = route_begin(w->route, &start);
 	if (!call->ctx) {
 		flow_count(w, FLOW_NO_MEMORY);
@@ -199,7 +208,8 @@ static void unserved(struct call *call)
 	struct sip_where at;
 	const struct sip_uri *uri = sip_view_uri(&call->view, &at);
 
-	if (call->request.stray) { /* F-4: what says it is in a dialog and is not was taken for new, and nobody wants it */
+	if (call->request
+		    .stray) { /* F-4: what says it is in a dialog and is not was taken for new, and nobody wants it */
 		refuse_with(call, 481, SV(""));
 		return;
 	}
@@ -347,11 +357,8 @@ void flow_dispatch(struct worker *w, struct tp_rx *rx)
 	struct txn_server *server = NULL;
 
 	switch (txn_request(w->txn, rx, &server)) {
-	case TXN_ABSORBED:
-		return;
-	case TXN_CANCEL:
-		cancel(w, rx, server);
-		return;
+	case TXN_ABSORBED: return;
+	case TXN_CANCEL: cancel(w, rx, server); return;
 	case TXN_NEW:
 		if (rx->msg->method == SIP_METHOD_ACK)
 			ack(w, rx);

@@ -7,30 +7,39 @@
 
 #include "daemon/control_priv.h"
 
-static void add_table(struct http_reply *reply, const struct stats_desc *desc, size_t n, const struct stats *s, const char *prefix)
+static void add_table(struct http_reply *reply, const struct stats_desc *desc, size_t n,
+		      const struct stats *s, const char *prefix)
 {
 	for (size_t i = 0; i < n; i++) {
 		uint64_t v = stats_sum(s, i);
 
-		http_reply_printf(reply, "# HELP margrave_%s%s %s\n# TYPE margrave_%s%s %s\n", prefix, desc[i].name, desc[i].help, prefix,
-				  desc[i].name, desc[i].kind == STATS_GAUGE ? "gauge" : "counter");
+		http_reply_printf(reply, "# HELP margrave_%s%s %s\n# TYPE margrave_%s%s %s\n",
+				  prefix, desc[i].name, desc[i].help, prefix, desc[i].name,
+				  desc[i].kind == STATS_GAUGE ? "gauge" : "counter");
 		if (desc[i].kind == STATS_GAUGE)
-			http_reply_printf(reply, "margrave_%s%s %lld\n", prefix, desc[i].name, (long long)v);
+			http_reply_printf(reply, "margrave_%s%s %lld\n", prefix, desc[i].name,
+					  (long long)v);
 		else
-			http_reply_printf(reply, "margrave_%s%s %llu\n", prefix, desc[i].name, (unsigned long long)v);
+			http_reply_printf(reply, "margrave_%s%s %llu\n", prefix, desc[i].name,
+					  (unsigned long long)v);
 	}
 }
 
 static void add_process(struct http_reply *reply, const struct node *n)
 {
-	http_reply_printf(reply,
-			  "# HELP margrave_generation number of the configuration that runs\n# TYPE margrave_generation gauge\n"
-			  "margrave_generation %llu\n"
-			  "# HELP margrave_resident_bytes memory\n# TYPE margrave_resident_bytes gauge\nmargrave_resident_bytes %llu\n"
-			  "# HELP margrave_letters_refused_total letters between threads that found no room\n"
-			  "# TYPE margrave_letters_refused_total counter\nmargrave_letters_refused_total %llu\n",
-			  (unsigned long long)atomic_load(&n->generation), (unsigned long long)atomic_load(&n->resident),
-			  (unsigned long long)mailbox_refused(n->mailbox));
+	http_reply_printf(
+		reply,
+		"# HELP margrave_generation number of the configuration that runs\n# TYPE "
+		"margrave_generation gauge\n"
+		"margrave_generation %llu\n"
+		"# HELP margrave_resident_bytes memory\n# TYPE margrave_resident_bytes "
+		"gauge\nmargrave_resident_bytes %llu\n"
+		"# HELP margrave_letters_refused_total letters between threads that found no room\n"
+		"# TYPE margrave_letters_refused_total counter\nmargrave_letters_refused_total "
+		"%llu\n",
+		(unsigned long long)atomic_load(&n->generation),
+		(unsigned long long)atomic_load(&n->resident),
+		(unsigned long long)mailbox_refused(n->mailbox));
 }
 
 static void add_modules(struct http_reply *reply, const struct running *r)

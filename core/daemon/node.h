@@ -20,14 +20,14 @@
 #include "event/mailbox.h"
 #include "router/route.h"
 #include "router/route_stats.h"
+#include "transaction/txn_stats.h"
 #include "transport/tls_context.h"
 #include "transport/tp_stats.h"
-#include "transaction/txn_stats.h"
 
-#define LETTER_KINDS 4    /* classes of letters between workers: see letter_kind in flow.c */
-#define LETTERS_ROOM 4096 /* for each pair of threads */
+#define LETTER_KINDS   4    /* classes of letters between workers: see letter_kind in flow.c */
+#define LETTERS_ROOM   4096 /* for each pair of threads */
 #define QUARANTINE_MAX 16
-#define SLOW_MS 100 /* a callback that takes longer is told */
+#define SLOW_MS        100 /* a callback that takes longer is told */
 
 /* Numbers of the threads that go through the generations: the workers, then these. */
 #define THREAD_MAIN(node)    ((node)->workers)
@@ -50,8 +50,8 @@ struct running {
 	struct addr *locals;
 	struct mg_zone *zones;
 	unsigned n_zones;
-	struct tls_context **tls;              /* beside settings.tls */
-	const struct tls_context **tls_lists;  /* NULL-ended ones, of zones */
+	struct tls_context **tls;             /* beside settings.tls */
+	const struct tls_context **tls_lists; /* NULL-ended ones, of zones */
 	struct tls_context *tls_client;
 	struct chain *chain;
 	struct route_conf route;
@@ -74,7 +74,7 @@ struct worker {
 	pthread_t thread;
 	struct loop *loop;
 	struct rnd rnd;
-	struct running *running;   /* the one new work begins with */
+	struct running *running; /* the one new work begins with */
 	struct tp *tp;
 	struct dns *dns;
 	struct txn_table *txn;
@@ -82,23 +82,26 @@ struct worker {
 	struct mg_worker mg;
 	struct overload overload;
 	struct poison_slot *poison;
-	struct arena scratch;      /* of one message before it is anybody's */
+	struct arena scratch; /* of one message before it is anybody's */
 	struct wheel_timer tick;
-	struct list calls;         /* struct call: requests being handled */
-	struct call *spare;        /* freed ones, to be used again */
+	struct list calls;  /* struct call: requests being handled */
+	struct call *spare; /* freed ones, to be used again */
 	unsigned spares, n_calls;
 	struct log_limit log_malformed, log_drop;
 	atomic_bool stop, stop_now; /* said by the main thread */
-	atomic_bool idle;          /* nothing is under way any more: told to the main thread while stopping */
-	_Atomic(struct running *) next; /* said by the main thread: the configuration to enter; NULL when entered */
+	atomic_bool
+		idle; /* nothing is under way any more: told to the main thread while stopping */
+	_Atomic(struct running *)
+		next; /* said by the main thread: the configuration to enter; NULL when entered */
 	struct loop_waker *waker;
-	atomic_int started;        /* 0: not yet, 1: yes, negative: the error that ended it */
+	atomic_int started; /* 0: not yet, 1: yes, negative: the error that ended it */
 };
 
 struct node {
 	unsigned workers;
 	struct worker worker[TP_WORKERS_MAX];
-	struct mailbox *mailbox;   /* threads: the workers, then one for all others, who take `posting` first */
+	struct mailbox *
+		mailbox; /* threads: the workers, then one for all others, who take `posting` first */
 	pthread_mutex_t posting;
 	struct tp_shared *tp_shared;
 	struct dns_shared *dns_shared;
@@ -106,18 +109,19 @@ struct node {
 	struct token_keys tokens;
 	struct siphash_key tag_key, owner_key;
 	struct keys keys;
-	struct poison_ring *ring;  /* NULL: none was given */
-	struct quarantine quarantine[QUARANTINE_MAX]; /* written before workers start and by the main thread; read by workers */
+	struct poison_ring *ring; /* NULL: none was given */
+	struct quarantine quarantine
+		[QUARANTINE_MAX]; /* written before workers start and by the main thread; read by workers */
 	atomic_uint quarantined;
-	int statm;                 /* /proc/self/statm, opened before the sandbox; -1 */
-	atomic_uint_fast64_t resident; /* bytes, as last read */
-	struct loop *loop;         /* the main thread's */
-	int ipc;                   /* to the warden */
-	struct control *control;   /* NULL before it runs */
-	struct running *running;   /* current, the main thread's view */
+	int statm;                       /* /proc/self/statm, opened before the sandbox; -1 */
+	atomic_uint_fast64_t resident;   /* bytes, as last read */
+	struct loop *loop;               /* the main thread's */
+	int ipc;                         /* to the warden */
+	struct control *control;         /* NULL before it runs */
+	struct running *running;         /* current, the main thread's view */
 	atomic_uint_fast64_t generation; /* its number */
 	uint64_t started_us;
-	uint64_t memory_auto;      /* what overload_memory_auto said before the sandbox */
+	uint64_t memory_auto; /* what overload_memory_auto said before the sandbox */
 	bool stopping;
 };
 
@@ -125,7 +129,8 @@ struct node {
 
 /* Make a configuration ready from what the warden sent. Takes `got`'s contents. `before` is the one that runs, NULL at first.
  * Returns NULL with faults added; nothing has changed then. */
-MG_MUST_CHECK struct running *running_new(struct node *node, struct received *got, struct running *before, struct conf_faults *faults);
+MG_MUST_CHECK struct running *running_new(struct node *node, struct received *got,
+					  struct running *before, struct conf_faults *faults);
 /* Make its TLS contexts and modules without running them: for --check. Returns 0 or MG_EPARSE. */
 MG_MUST_CHECK int running_check(struct loaded *loaded, struct conf_faults *faults);
 

@@ -16,7 +16,7 @@
 #define GAIN_ERROR  0.03
 #define ERROR_MAX   4.0
 #define STEP_LOAD   0.1 /* when transactions run out */
-#define FLOOR    1.0   /* what is in a dialog is never refused here */
+#define FLOOR       1.0 /* what is in a dialog is never refused here */
 
 void overload_init(struct overload *o)
 {

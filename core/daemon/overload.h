@@ -13,34 +13,34 @@
 
 /* X-9, the most important first. */
 enum overload_class {
-	OVERLOAD_DIALOG,    /* ACK, BYE, CANCEL, PRACK and whatever is in a dialog */
+	OVERLOAD_DIALOG, /* ACK, BYE, CANCEL, PRACK and whatever is in a dialog */
 	OVERLOAD_EMERGENCY,
-	OVERLOAD_TRUNK,     /* INVITE of a carrier or a known source */
-	OVERLOAD_USER,      /* INVITE of others */
-	OVERLOAD_REFRESH,   /* REGISTER of a known source */
-	OVERLOAD_REGISTER,  /* REGISTER of others */
+	OVERLOAD_TRUNK,    /* INVITE of a carrier or a known source */
+	OVERLOAD_USER,     /* INVITE of others */
+	OVERLOAD_REFRESH,  /* REGISTER of a known source */
+	OVERLOAD_REGISTER, /* REGISTER of others */
 	OVERLOAD_REST,
 	OVERLOAD_CLASSES
 };
 
 struct overload_conf {
-	uint32_t queue_delay_us;      /* above it: overload */
+	uint32_t queue_delay_us; /* above it: overload */
 	uint32_t transactions_percent;
-	uint64_t memory_max;          /* bytes; 0: no ceiling */
+	uint64_t memory_max; /* bytes; 0: no ceiling */
 	uint32_t retry_min_s, retry_max_s;
 };
 
 #define OVERLOAD_INTERVAL_US 10000
 
 struct overload {
-	uint64_t interval_us;   /* begin of the running interval */
-	uint64_t sum_us;        /* delays seen in it */
+	uint64_t interval_us; /* begin of the running interval */
+	uint64_t sum_us;      /* delays seen in it */
 	uint32_t n;
-	uint32_t delay_us;      /* mean of the last one */
-	double level;           /* 1 to OVERLOAD_CLASSES: classes below it are admitted whole */
-	double error;           /* of the last interval: -1 when nothing waits, 0 at the aim */
-	bool memory_full;       /* said by overload_memory */
-	uint32_t chance;        /* state of a generator for shares and jitter: nothing here is secret */
+	uint32_t delay_us; /* mean of the last one */
+	double level;      /* 1 to OVERLOAD_CLASSES: classes below it are admitted whole */
+	double error;      /* of the last interval: -1 when nothing waits, 0 at the aim */
+	bool memory_full;  /* said by overload_memory */
+	uint32_t chance;   /* state of a generator for shares and jitter: nothing here is secret */
 };
 
 void overload_init(struct overload *o);

@@ -10,11 +10,15 @@
 
 #include "daemon/overload.h"
 
-static const struct overload_conf conf = {
-	.queue_delay_us = 50000, .transactions_percent = 90, .memory_max = 1000, .retry_min_s = 1, .retry_max_s = 10};
+static const struct overload_conf conf = {.queue_delay_us = 50000,
+					  .transactions_percent = 90,
+					  .memory_max = 1000,
+					  .retry_min_s = 1,
+					  .retry_max_s = 10};
 
 /* `n` intervals in which every message waited `delay_us`. */
-static void intervals(struct overload *o, uint64_t *now, unsigned n, uint64_t delay_us, unsigned load)
+static void intervals(struct overload *o, uint64_t *now, unsigned n, uint64_t delay_us,
+		      unsigned load)
 {
 	for (unsigned i = 0; i < n; i++) {
 		*now += OVERLOAD_INTERVAL_US;
@@ -78,7 +82,8 @@ static void test_settles(void **state)
 
 	overload_init(&o);
 	for (unsigned i = 0; i < 3000; i++) {
-		unsigned n = admitted(&o, OVERLOAD_USER, 300); /* offered three times what can be done */
+		unsigned n =
+			admitted(&o, OVERLOAD_USER, 300); /* offered three times what can be done */
 
 		queue += n / 100.0 - 1.0;
 		queue = queue < 0 ? 0 : queue;
@@ -142,8 +147,9 @@ static void test_retry_after(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_all_when_idle), cmocka_unit_test(test_order), cmocka_unit_test(test_settles),
-		cmocka_unit_test(test_memory), cmocka_unit_test(test_transactions), cmocka_unit_test(test_retry_after),
+		cmocka_unit_test(test_all_when_idle), cmocka_unit_test(test_order),
+		cmocka_unit_test(test_settles),       cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_transactions),  cmocka_unit_test(test_retry_after),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

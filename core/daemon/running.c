@@ -12,15 +12,20 @@
 
 /* ---- TLS ---- */
 
-static struct tls_context *make_tls(const struct tls_settings_conf *conf, const struct keys *keys, bool server,
-				    struct conf_faults *faults)
+static struct tls_context *make_tls(const struct tls_settings_conf *conf, const struct keys *keys,
+				    bool server, struct conf_faults *faults)
 {
 	char why[256] = "";
-	struct tls_settings s = {
-		.name = conf->name, .cert_fd = conf->certificate.fd, .key_fd = conf->key.fd, .ca_fd = conf->ca.fd,
-		.crl_fd = conf->crl.fd, .verify = (enum tls_verify)conf->verify_client, .server = server,
-		.verify_server = conf->verify_server,
-		.ticket_keys = keys && server ? keys->ticket : NULL, .n_ticket_keys = keys && server ? KEYS_TICKETS : 0};
+	struct tls_settings s = {.name = conf->name,
+				 .cert_fd = conf->certificate.fd,
+				 .key_fd = conf->key.fd,
+				 .ca_fd = conf->ca.fd,
+				 .crl_fd = conf->crl.fd,
+				 .verify = (enum tls_verify)conf->verify_client,
+				 .server = server,
+				 .verify_server = conf->verify_server,
+				 .ticket_keys = keys && server ? keys->ticket : NULL,
+				 .n_ticket_keys = keys && server ? KEYS_TICKETS : 0};
 	struct tls_context *context = tls_context_new(&s, why, sizeof(why));
 
 	if (!context)
@@ -32,8 +37,12 @@ static struct tls_context *make_tls(const struct tls_settings_conf *conf, const 
 static struct tls_context *make_tls_client(const struct settings *s, struct conf_faults *faults)
 {
 	const struct tls_settings_conf *conf = s->tls.items;
-	struct tls_settings_conf none = {.name = "client", .certificate = {.fd = -1}, .key = {.fd = -1}, .ca = {.fd = -1},
-					 .crl = {.fd = -1}, .verify_server = true};
+	struct tls_settings_conf none = {.name = "client",
+					 .certificate = {.fd = -1},
+					 .key = {.fd = -1},
+					 .ca = {.fd = -1},
+					 .crl = {.fd = -1},
+					 .verify_server = true};
 
 	for (size_t i = 0; i < s->tls.n; i++) {
 		if (conf[i].client)
@@ -67,7 +76,8 @@ static int make_all_tls(struct running *r, const struct keys *keys, struct conf_
 }
 
 /* The contexts of a zone, NULL-ended, in its order. */
-static void zone_tls(struct running *r, const struct zone_settings *zone, const struct tls_context **out)
+static void zone_tls(struct running *r, const struct zone_settings *zone,
+		     const struct tls_context **out)
 {
 	const struct settings *s = &r->loaded->settings;
 	const struct tls_settings_conf *conf = s->tls.items;
@@ -98,7 +108,9 @@ static int make_zones(struct running *r)
 	if (!r->zones || !r->tp_zones || !r->tls_lists)
 		return MG_ENOMEM;
 	for (unsigned i = 0; i < r->n_zones; i++) {
-		r->zones[i] = (struct mg_zone){.name = z[i].name, .index = (uint16_t)i, .trust = (enum mg_trust)z[i].trust};
+		r->zones[i] = (struct mg_zone){.name = z[i].name,
+					       .index = (uint16_t)i,
+					       .trust = (enum mg_trust)z[i].trust};
 		r->tp_zones[i] = (struct tp_zone){
 			.name = z[i].name,
 			.trusted = z[i].trust == MG_CARRIER,
@@ -107,8 +119,10 @@ static int make_zones(struct running *r)
 			.idle_ms = (uint32_t)z[i].idle_s * 1000,
 			.idle_known_ms = (uint32_t)z[i].idle_known_s * 1000,
 			.complete_ms = (uint32_t)z[i].complete_s * 1000,
-			.handshakes = LIMIT_PER_S((uint32_t)z[i].handshakes_per_s, (uint32_t)z[i].handshakes_per_s),
-			.keepalives = LIMIT_PER_S((uint32_t)z[i].keepalives_per_s, (uint32_t)z[i].keepalives_per_s),
+			.handshakes = LIMIT_PER_S((uint32_t)z[i].handshakes_per_s,
+						  (uint32_t)z[i].handshakes_per_s),
+			.keepalives = LIMIT_PER_S((uint32_t)z[i].keepalives_per_s,
+						  (uint32_t)z[i].keepalives_per_s),
 		};
 		r->route.zone_token[i] = token_zone(z[i].name);
 		zone_tls(r, &z[i], &r->tls_lists[i * (s->tls.n + 1)]);
@@ -133,7 +147,8 @@ static void advertise(struct tp_listener *l, const char *text)
 		return;
 	}
 	size_t colon = sv_find(host, ':');
-	if (colon < host.n && sv_u32(sv_of(host.p + colon + 1, host.n - colon - 1), 65535, &port) == 0) {
+	if (colon < host.n &&
+	    sv_u32(sv_of(host.p + colon + 1, host.n - colon - 1), 65535, &port) == 0) {
 		l->advertise_port = (uint16_t)port;
 		host.n = colon;
 	}
@@ -153,8 +168,11 @@ static struct tp_listener *listener_of(struct running *r, const struct ipc_liste
 	if (r->tp.n_listeners == TP_LISTENERS_MAX || info->zone >= r->n_zones)
 		return NULL;
 	struct tp_listener *l = &r->listeners[r->tp.n_listeners];
-	*l = (struct tp_listener){.id = info->id, .zone = info->zone, .transport = info->transport,
-				  .wildcard = info->wildcard, .bound = info->bound};
+	*l = (struct tp_listener){.id = info->id,
+				  .zone = info->zone,
+				  .transport = info->transport,
+				  .wildcard = info->wildcard,
+				  .bound = info->bound};
 	for (unsigned i = 0; i < TP_WORKERS_MAX; i++)
 		l->fd[i] = -1;
 	if (zone[info->zone].advertise)
@@ -182,7 +200,8 @@ static int make_listeners(struct running *r, struct received *got, struct conf_f
 		struct tp_listener *l = listener_of(r, &g->info);
 
 		if (!l || g->info.worker >= TP_WORKERS_MAX || l->fd[g->info.worker] >= 0) {
-			conf_faults_add(faults, "listeners: more than %d, or of no zone", TP_LISTENERS_MAX);
+			conf_faults_add(faults, "listeners: more than %d, or of no zone",
+					TP_LISTENERS_MAX);
 			return MG_EPARSE;
 		}
 		l->fd[g->info.worker] = g->fd;
@@ -249,26 +268,37 @@ static void fill_core(struct running *r, const struct node *node)
 	r->route.record_route = s->proxy.record_route;
 	r->route.recurse = s->proxy.recurse;
 	r->stateless = s->proxy.stateless;
-	r->txn = (struct txn_conf){.t1 = (uint32_t)s->transactions.t1_ms, .t2 = (uint32_t)s->transactions.t2_ms,
+	r->txn = (struct txn_conf){.t1 = (uint32_t)s->transactions.t1_ms,
+				   .t2 = (uint32_t)s->transactions.t2_ms,
 				   .t4 = (uint32_t)s->transactions.t4_ms,
-				   .timer_d = (uint32_t)(64 * s->transactions.t1_ms > 32000 ? 64 * s->transactions.t1_ms : 32000),
+				   .timer_d = (uint32_t)(64 * s->transactions.t1_ms > 32000
+								 ? 64 * s->transactions.t1_ms
+								 : 32000),
 				   .servers_max = (uint32_t)s->transactions.servers_max,
 				   .clients_max = (uint32_t)s->transactions.clients_max};
 	r->overload = (struct overload_conf){
 		.queue_delay_us = (uint32_t)s->overload.queue_delay_ms * 1000,
 		.transactions_percent = (uint32_t)s->overload.transactions_percent,
-		.memory_max = s->overload.memory_max_mib < 0 ? node->memory_auto : (uint64_t)s->overload.memory_max_mib << 20,
+		.memory_max = s->overload.memory_max_mib < 0
+				      ? node->memory_auto
+				      : (uint64_t)s->overload.memory_max_mib << 20,
 		.retry_min_s = (uint32_t)s->overload.retry_after_min_s,
 		.retry_max_s = (uint32_t)s->overload.retry_after_max_s};
 	r->gather_us = (uint32_t)s->gather_us;
 }
 
-static int make_chain(struct running *r, unsigned workers, struct chain *before, struct conf_faults *faults)
+static int make_chain(struct running *r, unsigned workers, struct chain *before,
+		      struct conf_faults *faults)
 {
-	struct chain_setup setup = {.zones = r->zones, .n_zones = r->n_zones, .workers = workers, .before = before, .faults = faults};
+	struct chain_setup setup = {.zones = r->zones,
+				    .n_zones = r->n_zones,
+				    .workers = workers,
+				    .before = before,
+				    .faults = faults};
 	const struct chain_module_conf *modules;
 	const struct mg_module *const *descriptors;
-	int n = chain_modules_of(&r->loaded->settings.modules, &r->loaded->arena, &modules, &descriptors, faults);
+	int n = chain_modules_of(&r->loaded->settings.modules, &r->loaded->arena, &modules,
+				 &descriptors, faults);
 
 	if (n < 0)
 		return n;
@@ -338,7 +368,8 @@ static int find_file(void *arg, const char *path)
 	return -ENOENT;
 }
 
-struct running *running_new(struct node *node, struct received *got, struct running *before, struct conf_faults *faults)
+struct running *running_new(struct node *node, struct received *got, struct running *before,
+			    struct conf_faults *faults)
 {
 	struct conf_text *text;
 	struct conf_env env = {.open = find_file, .arg = got};
@@ -351,8 +382,10 @@ struct running *running_new(struct node *node, struct received *got, struct runn
 	generation_init(&r->generation, got->generation, THREADS(node), free_running);
 	r->generation.left = left;
 	r->node = node;
-	r->loaded = settings_load(text, &env, before ? SETTINGS_KNOW_MODULES : SETTINGS_OPEN_MODULES, faults);
-	if (!r->loaded || make_all_tls(r, &node->keys, faults) < 0 || make_zones(r) < 0 || make_listeners(r, got, faults) < 0 ||
+	r->loaded = settings_load(text, &env,
+				  before ? SETTINGS_KNOW_MODULES : SETTINGS_OPEN_MODULES, faults);
+	if (!r->loaded || make_all_tls(r, &node->keys, faults) < 0 || make_zones(r) < 0 ||
+	    make_listeners(r, got, faults) < 0 ||
 	    make_chain(r, node->workers, before ? before->chain : NULL, faults) < 0) {
 		if (faults->n == 0)
 			conf_faults_add(faults, "out of memory");

@@ -23,7 +23,8 @@ static int parse_host(struct listen_spec *out, struct sv host)
 		out->both = true;
 		return 0;
 	}
-	if (addr_parse(host, ADDR_IP | ADDR_SCOPE, &out->addr) == 0) /* IPv6 in brackets: where would its port begin? */
+	if (addr_parse(host, ADDR_IP | ADDR_SCOPE, &out->addr) ==
+	    0) /* IPv6 in brackets: where would its port begin? */
 		return out->addr.family == ADDR_V6 && host.p[0] != '[' ? MG_EPARSE : 0;
 	if (host.n == 0 || host.n >= sizeof(out->interface) || memchr(host.p, '/', host.n))
 		return MG_EPARSE;

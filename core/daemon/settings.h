@@ -12,21 +12,22 @@
 
 /* One listener as written: "udp:192.0.2.1:5060", "tcp:eth0:5060", "tls:*:5061", "udp:[::]:5060". */
 struct listen_spec {
-	uint8_t transport;    /* enum sip_transport */
+	uint8_t transport; /* enum sip_transport */
 	uint16_t port;
-	struct addr addr;     /* ADDR_NONE when an interface is named; 0.0.0.0 and :: are wildcards */
-	bool both;            /* "*": 0.0.0.0 and :: */
-	char interface[16];   /* "" when an address is */
+	struct addr addr;   /* ADDR_NONE when an interface is named; 0.0.0.0 and :: are wildcards */
+	bool both;          /* "*": 0.0.0.0 and :: */
+	char interface[16]; /* "" when an address is */
 };
 /* Read one. Returns 0 or MG_EPARSE. */
 MG_MUST_CHECK int listen_spec_parse(struct listen_spec *out, const char *text);
 
 struct zone_settings {
 	const char *name;
-	struct conf_list listen;    /* const char * */
-	const char *advertise;      /* host or host:port, NULL */
-	int trust;                  /* enum mg_trust */
-	struct conf_list tls;       /* const char *: names of TLS contexts, the first is the default; none: the first of all */
+	struct conf_list listen; /* const char * */
+	const char *advertise;   /* host or host:port, NULL */
+	int trust;               /* enum mg_trust */
+	struct conf_list
+		tls; /* const char *: names of TLS contexts, the first is the default; none: the first of all */
 	int64_t conns_per_source, handshake_s, idle_s, idle_known_s, complete_s;
 	int64_t handshakes_per_s, keepalives_per_s;
 };
@@ -34,20 +35,20 @@ struct zone_settings {
 struct tls_settings_conf {
 	const char *name;
 	struct conf_file certificate, key, ca, crl;
-	int verify_client;          /* enum tls_verify */
+	int verify_client; /* enum tls_verify */
 	bool verify_server;
-	bool client;                /* use this one for connections we open */
+	bool client; /* use this one for connections we open */
 };
 
 struct settings {
-	int64_t workers;            /* -1: auto */
+	int64_t workers; /* -1: auto */
 	const char *user;
-	const char *state;          /* folder */
+	const char *state; /* folder */
 	int64_t gather_us;
 	struct conf_list accept_risk; /* const char * */
-	struct conf_list zones;     /* struct zone_settings */
-	struct conf_list tls;       /* struct tls_settings_conf */
-	struct conf_list modules;   /* struct conf_variant: chain_conf.h */
+	struct conf_list zones;       /* struct zone_settings */
+	struct conf_list tls;         /* struct tls_settings_conf */
+	struct conf_list modules;     /* struct conf_variant: chain_conf.h */
 	struct {
 		int64_t timer_c_s;
 		bool record_route, recurse, stateless;
@@ -65,17 +66,18 @@ struct settings {
 		int64_t cache_max, avoid_s, targets_max;
 	} dns;
 	struct {
-		int64_t queue_delay_ms, transactions_percent, memory_max_mib, retry_after_min_s, retry_after_max_s;
+		int64_t queue_delay_ms, transactions_percent, memory_max_mib, retry_after_min_s,
+			retry_after_max_s;
 		struct conf_list emergency; /* const char *: user parts and URNs that pass */
 	} overload;
 	struct {
-		int level;           /* enum log_level */
+		int level; /* enum log_level */
 	} log;
 	struct {
-		struct addr listen;  /* ADDR_NONE: off */
+		struct addr listen; /* ADDR_NONE: off */
 	} metrics;
 	struct {
-		const char *socket;  /* path, NULL: state folder's control.sock */
+		const char *socket; /* path, NULL: state folder's control.sock */
 	} control;
 };
 
@@ -86,7 +88,7 @@ struct loaded {
 	struct arena arena;
 	struct conf_text *text;
 	struct settings settings;
-	struct conf_list risks;     /* const char *: what accept_risk let pass */
+	struct conf_list risks; /* const char *: what accept_risk let pass */
 };
 
 enum settings_modules {
@@ -102,7 +104,8 @@ enum settings_modules {
  * Returns    NULL with faults added.
  */
 MG_MUST_CHECK struct loaded *settings_load(struct conf_text *text, const struct conf_env *env,
-					   enum settings_modules modules, struct conf_faults *faults);
+					   enum settings_modules modules,
+					   struct conf_faults *faults);
 void settings_free(struct loaded *loaded); /* NULL is fine; closes no descriptor */
 
 /* Workers that "auto" means here: the CPUs this process may run on, at most TP_WORKERS_MAX. */

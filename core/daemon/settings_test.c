@@ -90,19 +90,28 @@ static const struct {
 	const char *name, *text, *fault; /* what the first fault has in it */
 } bad[] = {
 	{"no zone", "workers = 1;\n", "zones"},
-	{"bad listener", "zones = ( { name = \"lan\"; listen = (\"upd:127.0.0.1:5060\"); } );", "listen"},
+	{"bad listener", "zones = ( { name = \"lan\"; listen = (\"upd:127.0.0.1:5060\"); } );",
+	 "listen"},
 	{"no listener", "zones = ( { name = \"lan\"; listen = (); } );", "listen"},
-	{"name twice", "zones = ( { name = \"a\"; listen = (\"udp:127.0.0.1:5060\"); }, { name = \"a\"; listen = (\"udp:127.0.0.1:5062\"); } );", "twice"},
-	{"tls without certificate", "zones = ( { name = \"a\"; listen = (\"tls:127.0.0.1:5061\"); } );", "certificate"},
-	{"no such tls", "zones = ( { name = \"a\"; listen = (\"udp:127.0.0.1:5060\"); tls = (\"x\"); } );", "\"x\""},
+	{"name twice",
+	 "zones = ( { name = \"a\"; listen = (\"udp:127.0.0.1:5060\"); }, { name = \"a\"; listen = "
+	 "(\"udp:127.0.0.1:5062\"); } );",
+	 "twice"},
+	{"tls without certificate",
+	 "zones = ( { name = \"a\"; listen = (\"tls:127.0.0.1:5061\"); } );", "certificate"},
+	{"no such tls",
+	 "zones = ( { name = \"a\"; listen = (\"udp:127.0.0.1:5060\"); tls = (\"x\"); } );",
+	 "\"x\""},
 	{"typo", ZONE "worker = 1;\n", "workers"},
 	{"range", ZONE "workers = 65;\n", "64"},
 	{"timer c", ZONE "proxy = { timer_c_s = 180; };\n", "181"},
 	{"t2 below t1", ZONE "transactions = { t1_ms = 2000; t2_ms = 1000; };\n", "t1_ms"},
-	{"handshakes", ZONE "transport = { connections_max = 16; handshakes_max = 17; };\n", "handshakes_max"},
+	{"handshakes", ZONE "transport = { connections_max = 16; handshakes_max = 17; };\n",
+	 "handshakes_max"},
 	{"recursion is a risk", ZONE "proxy = { recurse = true; };\n", "recurse"},
 	{"metrics for all", ZONE "metrics = { listen = \"192.0.2.1:9090\"; };\n", "metrics-open"},
-	{"retry", ZONE "overload = { retry_after_min_s = 5; retry_after_max_s = 4; };\n", "retry_after_min_s"},
+	{"retry", ZONE "overload = { retry_after_min_s = 5; retry_after_max_s = 4; };\n",
+	 "retry_after_min_s"},
 	{"dns", ZONE "dns = { ttl_min_s = 100; ttl_max_s = 99; };\n", "ttl_min_s"},
 };
 
@@ -151,7 +160,8 @@ static void test_risk_accepted(void **state)
 	char out[1024];
 	struct loaded *loaded;
 
-	if (load(ZONE "proxy = { recurse = true; };\naccept_risk = (\"recurse\");\n", out, sizeof(out), &loaded))
+	if (load(ZONE "proxy = { recurse = true; };\naccept_risk = (\"recurse\");\n", out,
+		 sizeof(out), &loaded))
 		fail_msg("%s", out);
 	assert_true(loaded->settings.proxy.recurse);
 	assert_int_equal(loaded->risks.n, 1);
@@ -168,8 +178,9 @@ static void test_tables(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_specs), cmocka_unit_test(test_faults), cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_risk_accepted), cmocka_unit_test(test_tables),
+		cmocka_unit_test(test_specs),    cmocka_unit_test(test_faults),
+		cmocka_unit_test(test_defaults), cmocka_unit_test(test_risk_accepted),
+		cmocka_unit_test(test_tables),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,22 +18,23 @@
 #include "daemon/flow.h"
 #include "daemon/sandbox.h"
 
-#define HEARTBEAT_MS  1000
-#define STOP_CHECK_MS 50
-#define ENTER_CHECK_MS 10
+#define HEARTBEAT_MS    1000
+#define STOP_CHECK_MS   50
+#define ENTER_CHECK_MS  10
 #define FAULTS_TEXT_MAX 65536
 
 struct process {
 	struct node node;
-	struct received got;       /* what is arriving */
+	struct received got; /* what is arriving */
 	struct loop_watch watch;
 	struct wheel_timer heartbeat;
 	int control_fd;
-	struct running *next;      /* being entered by the workers, NULL: none */
+	struct running *next; /* being entered by the workers, NULL: none */
 	bool ended;
 };
 
-static void say(enum log_level level, const char *event, uint64_t generation, const char *hash, int err)
+static void say(enum log_level level, const char *event, uint64_t generation, const char *hash,
+		int err)
 {
 	struct log_line l;
 
@@ -49,7 +50,8 @@ static void say(enum log_level level, const char *event, uint64_t generation, co
 
 static int tell(struct node *node, enum ipc_type type, uint64_t generation, uint64_t number, int fd)
 {
-	struct ipc_msg msg = {.magic = IPC_MAGIC, .type = type, .generation = generation, .number = number};
+	struct ipc_msg msg = {
+		.magic = IPC_MAGIC, .type = type, .generation = generation, .number = number};
 
 	return ipc_send(node->ipc, &msg, fd);
 }
@@ -98,8 +100,9 @@ static void add_quarantine(struct node *node, const struct ipc_msg *msg)
 
 	if (n == QUARANTINE_MAX)
 		return;
-	node->quarantine[n] = (struct quarantine){
-		.source = msg->addr, .call_hash = msg->number, .until_ms = now_ms + msg->seconds * 1000ULL};
+	node->quarantine[n] = (struct quarantine){.source = msg->addr,
+						  .call_hash = msg->number,
+						  .until_ms = now_ms + msg->seconds * 1000ULL};
 	atomic_store_explicit(&node->quarantined, n + 1, memory_order_release);
 }
 
@@ -168,12 +171,14 @@ static void entered(struct process *p)
 
 	n->running = p->next;
 	p->next = NULL;
-	generation_enter(&n->running->generation, before ? &before->generation : NULL, THREAD_MAIN(n));
+	generation_enter(&n->running->generation, before ? &before->generation : NULL,
+			 THREAD_MAIN(n));
 	if (before)
 		control_enter(n->control, n->running);
 	atomic_store(&n->generation, n->running->generation.number);
 	log_set_level((enum log_level)n->running->loaded->settings.log.level);
-	say(LOG_INFO, "running", n->running->generation.number, conf_text_hash(n->running->loaded->text), 0);
+	say(LOG_INFO, "running", n->running->generation.number,
+	    conf_text_hash(n->running->loaded->text), 0);
 	tell_risks(n->running);
 	control_metrics(n->control, p->got.metrics_fd);
 	p->got.metrics_fd = -1;
@@ -213,8 +218,8 @@ static int make_shared(struct node *n)
 	n->route_stats = stats_new(route_stats_desc, ROUTE_STATS, n->workers);
 	n->chain_stats = stats_new(chain_stats_desc, CHAIN_STATS, n->workers);
 	n->flow_stats = stats_new(flow_stats_desc, FLOW_STATS, n->workers);
-	bool all = n->mailbox && n->tp_shared && n->dns_shared && n->tp_stats && n->txn_stats && n->route_stats &&
-		   n->chain_stats && n->flow_stats;
+	bool all = n->mailbox && n->tp_shared && n->dns_shared && n->tp_stats && n->txn_stats &&
+		   n->route_stats && n->chain_stats && n->flow_stats;
 	return all ? 0 : MG_ENOMEM;
 }
 
@@ -270,7 +275,8 @@ static void reload(struct process *p)
 		dns_shared_conf(n->dns_shared, &next->dns);
 		for (unsigned i = 0; i < n->workers; i++)
 			worker_enter(&n->worker[i], next);
-		wheel_add(loop_wheel(n->loop), &p->heartbeat, loop_now_ms(n->loop) + ENTER_CHECK_MS);
+		wheel_add(loop_wheel(n->loop), &p->heartbeat,
+			  loop_now_ms(n->loop) + ENTER_CHECK_MS);
 	}
 	conf_faults_done(&faults);
 }
@@ -311,15 +317,9 @@ static int handle(struct process *p, const struct ipc_msg *msg, int fd)
 		err = n->ring ? MG_EEXIST : take_ring(n, fd);
 		close(fd);
 		return err;
-	case IPC_CONTROL:
-		p->control_fd = fd;
-		return 0;
-	case IPC_QUARANTINE:
-		add_quarantine(n, msg);
-		return 0;
-	case IPC_STOP:
-		stop(p, msg->number == 1);
-		return 0;
+	case IPC_CONTROL: p->control_fd = fd; return 0;
+	case IPC_QUARANTINE: add_quarantine(n, msg); return 0;
+	case IPC_STOP: stop(p, msg->number == 1); return 0;
 	case IPC_FAULTS: {
 		char text[4096];
 		ssize_t k = pread(fd, text, sizeof(text) - 1, 0);
@@ -349,8 +349,7 @@ static int handle(struct process *p, const struct ipc_msg *msg, int fd)
 	case IPC_HEARTBEAT:
 	case IPC_RELOAD:
 	case IPC_STOPPING:
-	case IPC_TYPES:
-		break;
+	case IPC_TYPES: break;
 	}
 	return MG_EPARSE;
 }
@@ -370,7 +369,8 @@ static void on_ipc(struct loop_watch *watch, unsigned events)
 	if (err == -EAGAIN)
 		return;
 	say(LOG_ERROR, "warden_lost", 0, NULL, err);
-	p->ended = true; /* without a warden nobody would start us again: end, so that the service manager does */
+	p->ended =
+		true; /* without a warden nobody would start us again: end, so that the service manager does */
 	stop(p, false);
 	loop_stop(p->node.loop);
 }
@@ -383,7 +383,8 @@ static uint64_t longest_busy_ms(struct node *n)
 	const char *where;
 
 	for (unsigned i = 0; i < n->workers; i++) {
-		uint64_t since = n->worker[i].loop ? loop_busy_since_us(n->worker[i].loop, &where) : 0;
+		uint64_t since =
+			n->worker[i].loop ? loop_busy_since_us(n->worker[i].loop, &where) : 0;
 
 		if (since && now > since && now - since > longest)
 			longest = now - since;
@@ -407,14 +408,18 @@ static void on_heartbeat(struct wheel_timer *t, uint64_t now_ms)
 	bool often = p->next || n->stopping;
 
 	atomic_store_explicit(&n->resident, overload_resident(n->statm), memory_order_relaxed);
-	if (!often && tell(n, IPC_HEARTBEAT, atomic_load(&n->generation), longest_busy_ms(n), -1) == -EPIPE)
+	if (!often &&
+	    tell(n, IPC_HEARTBEAT, atomic_load(&n->generation), longest_busy_ms(n), -1) == -EPIPE)
 		loop_stop(n->loop);
 	check_entered(p);
 	if (n->stopping && all_idle(n)) {
 		loop_stop(n->loop);
 		return;
 	}
-	wheel_add(loop_wheel(n->loop), t, now_ms + (p->next ? ENTER_CHECK_MS : n->stopping ? STOP_CHECK_MS : HEARTBEAT_MS));
+	wheel_add(loop_wheel(n->loop), t,
+		  now_ms + (p->next       ? ENTER_CHECK_MS
+			    : n->stopping ? STOP_CHECK_MS
+					  : HEARTBEAT_MS));
 }
 
 /* ---- begin and end ---- */
@@ -469,10 +474,13 @@ int sip_process(int ipc)
 	pthread_mutex_init(&p->node.posting, NULL);
 	received_init(&p->got);
 	p->node.loop = loop_new(&o);
-	int err = p->node.loop ? loop_watch(p->node.loop, &p->watch, ipc, LOOP_READ, on_ipc, "warden") : MG_ENOMEM;
+	int err = p->node.loop
+			  ? loop_watch(p->node.loop, &p->watch, ipc, LOOP_READ, on_ipc, "warden")
+			  : MG_ENOMEM;
 	if (err == 0) {
 		wheel_timer_init(&p->heartbeat, on_heartbeat);
-		wheel_add(loop_wheel(p->node.loop), &p->heartbeat, loop_now_ms(p->node.loop) + HEARTBEAT_MS);
+		wheel_add(loop_wheel(p->node.loop), &p->heartbeat,
+			  loop_now_ms(p->node.loop) + HEARTBEAT_MS);
 		err = loop_run(p->node.loop);
 		finish(p);
 	}

@@ -11,9 +11,9 @@
 #include "daemon/flow.h"
 #include "daemon/letter.h"
 
-#define SCRATCH_CHUNK 16384
-#define SCRATCH_MAX   262144
-#define TICK_MS       1000
+#define SCRATCH_CHUNK      16384
+#define SCRATCH_MAX        262144
+#define TICK_MS            1000
 #define CONN_IDLE_CHECK_MS 200
 
 /* The number of the calling thread's worker; none in other threads. */
@@ -105,7 +105,8 @@ static void on_tick(struct wheel_timer *t, uint64_t now_ms)
 	stats_set(w->node->flow_stats, w->index, FLOW_QUEUE_US, w->overload.delay_us);
 	if (done)
 		atomic_store(&w->idle, true);
-	wheel_add(loop_wheel(w->loop), t, now_ms + (atomic_load(&w->stop) ? CONN_IDLE_CHECK_MS : TICK_MS));
+	wheel_add(loop_wheel(w->loop), t,
+		  now_ms + (atomic_load(&w->stop) ? CONN_IDLE_CHECK_MS : TICK_MS));
 }
 
 static void on_slow(void *arg, const char *where, uint64_t took_us)
@@ -131,8 +132,14 @@ static uint64_t now_ms(const struct loop *loop)
 static int make_transport(struct worker *w)
 {
 	struct node *n = w->node;
-	struct tp_env tp = {.loop = w->loop, .worker = w->index, .workers = n->workers, .shared = n->tp_shared,
-			    .rnd = &w->rnd, .stats = n->tp_stats, .on = &flow_tp_events, .arg = w};
+	struct tp_env tp = {.loop = w->loop,
+			    .worker = w->index,
+			    .workers = n->workers,
+			    .shared = n->tp_shared,
+			    .rnd = &w->rnd,
+			    .stats = n->tp_stats,
+			    .on = &flow_tp_events,
+			    .arg = w};
 
 	w->tp = tp_new(&tp);
 	w->dns = dns_new(w->loop, n->dns_shared, &w->rnd, n->tp_stats, w->index);
@@ -143,18 +150,40 @@ static int make_core(struct worker *w)
 {
 	struct node *n = w->node;
 	struct txn_conf conf = share(&n->running->txn, n->workers);
-	struct txn_env txn = {.loop = w->loop, .tp = w->tp, .worker = w->index, .rnd = &w->rnd,
-			      .stats = n->txn_stats, .on = &flow_txn_events, .arg = w};
+	struct txn_env txn = {.loop = w->loop,
+			      .tp = w->tp,
+			      .worker = w->index,
+			      .rnd = &w->rnd,
+			      .stats = n->txn_stats,
+			      .on = &flow_txn_events,
+			      .arg = w};
 
 	w->txn = txn_table_new(&txn, &conf);
-	struct route_env route = {.loop = w->loop, .tp = w->tp, .txn = w->txn, .dns = w->dns, .dns_shared = n->dns_shared,
-				  .rnd = &w->rnd, .keys = &n->tokens, .tag_key = &n->tag_key, .stats = n->route_stats,
-				  .worker = w->index, .on = &flow_route_events, .arg = w};
+	struct route_env route = {.loop = w->loop,
+				  .tp = w->tp,
+				  .txn = w->txn,
+				  .dns = w->dns,
+				  .dns_shared = n->dns_shared,
+				  .rnd = &w->rnd,
+				  .keys = &n->tokens,
+				  .tag_key = &n->tag_key,
+				  .stats = n->route_stats,
+				  .worker = w->index,
+				  .on = &flow_route_events,
+				  .arg = w};
 	w->route = w->txn ? route_new(&route, &n->running->route) : NULL;
-	w->mg = (struct mg_worker){.loop = w->loop, .index = w->index, .wheel = loop_wheel(w->loop), .rnd = &w->rnd,
-				   .now_ms = now_ms, .on = &flow_chain_events, .arg = w, .stats = n->chain_stats,
-				   .waiting_max = (uint32_t)(n->running->loaded->settings.transactions.suspended_max /
-							     n->workers + 1)};
+	w->mg = (struct mg_worker){
+		.loop = w->loop,
+		.index = w->index,
+		.wheel = loop_wheel(w->loop),
+		.rnd = &w->rnd,
+		.now_ms = now_ms,
+		.on = &flow_chain_events,
+		.arg = w,
+		.stats = n->chain_stats,
+		.waiting_max = (uint32_t)(n->running->loaded->settings.transactions.suspended_max /
+						  n->workers +
+					  1)};
 	return w->route ? chain_worker_init(&w->mg) : MG_ENOMEM;
 }
 
@@ -162,7 +191,11 @@ static int make(struct worker *w)
 {
 	struct node *n = w->node;
 	char name[16];
-	struct loop_options o = {.name = "worker", .gather_us = n->running->gather_us, .slow_ms = SLOW_MS, .slow = on_slow, .arg = w};
+	struct loop_options o = {.name = "worker",
+				 .gather_us = n->running->gather_us,
+				 .slow_ms = SLOW_MS,
+				 .slow = on_slow,
+				 .arg = w};
 
 	rand_init(&w->rnd);
 	list_init(&w->calls);
