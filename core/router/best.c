@@ -9,18 +9,13 @@ static unsigned rank(unsigned status)
 {
 	switch (status) {
 	case 401:
-	case 407:
-		return 40;
+	case 407: return 40;
 	case 415:
 	case 420:
-	case 484:
-		return 41;
-	case 408: /* says least */
-		return 49;
-	case 503: /* is not passed on, so everything else of its class is better */
-		return 59;
-	default:
-		return status >= 600 ? 0 : status / 100 * 10 + 5;
+	case 484: return 41;
+	case 408: /* says least */ return 49;
+	case 503: /* is not passed on, so everything else of its class is better */ return 59;
+	default: return status >= 600 ? 0 : status / 100 * 10 + 5;
 	}
 }
 

@@ -14,10 +14,11 @@ static const struct {
 	unsigned a, b;
 	bool better;
 } rows[] = {
-	{404, 0, true},   {603, 404, true},  {404, 603, false}, {302, 404, true},  {404, 302, false},
-	{486, 503, true}, {503, 486, false}, {401, 404, true},  {407, 486, true},  {404, 401, false},
-	{404, 480, false}, {480, 404, false}, {404, 408, true}, {408, 404, false}, {484, 404, true},
-	{500, 503, true}, {503, 500, false}, {408, 500, true},  {600, 603, false}, {415, 401, false},
+	{404, 0, true},    {603, 404, true},  {404, 603, false}, {302, 404, true},
+	{404, 302, false}, {486, 503, true},  {503, 486, false}, {401, 404, true},
+	{407, 486, true},  {404, 401, false}, {404, 480, false}, {480, 404, false},
+	{404, 408, true},  {408, 404, false}, {484, 404, true},  {500, 503, true},
+	{503, 500, false}, {408, 500, true},  {600, 603, false}, {415, 401, false},
 	{302, 600, false},
 };
 

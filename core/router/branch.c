@@ -189,8 +189,8 @@ static void branch_send(struct route_branch *b)
 	}
 	const struct sip_via *via = sip_view_typed(&b->view, SIP_H_VIA, &at);
 	b->client = via ? txn_client_new(route->env.txn, via->branch, b->view.msg->method, &b->to,
-					 bytes, &client_ops, b) :
-			  NULL;
+					 bytes, &client_ops, b)
+			: NULL;
 	if (!b->client) {
 		branch_end(b, 503, NULL);
 		return;
@@ -277,14 +277,9 @@ static void branch_try(struct route_branch *b)
 	}
 	route_count(route, ROUTE_STAT_BRANCHES);
 	switch (route->env.on->branch(route->env.arg, b->ctx, b)) {
-	case ROUTE_WAIT:
-		b->state = BRANCH_WAITING;
-		return;
-	case ROUTE_SKIP:
-		branch_end(b, 480, NULL);
-		return;
-	case ROUTE_GO:
-		branch_send(b);
+	case ROUTE_WAIT: b->state = BRANCH_WAITING; return;
+	case ROUTE_SKIP: branch_end(b, 480, NULL); return;
+	case ROUTE_GO: branch_send(b);
 	}
 }
 
@@ -328,14 +323,9 @@ static void look_up(struct route_branch *b)
 	b->lookup->done = on_lookup;
 	b->lookup->user = b;
 	switch (dns_resolve(route->env.dns, b->lookup, &want)) {
-	case 1:
-		looked_up(b);
-		return;
-	case 0:
-		b->lookup_open = true;
-		return;
-	default:
-		branch_end(b, 503, NULL);
+	case 1: looked_up(b); return;
+	case 0: b->lookup_open = true; return;
+	default: branch_end(b, 503, NULL);
 	}
 }
 

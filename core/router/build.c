@@ -8,7 +8,8 @@
 
 #include "router/route_priv.h"
 
-#define LINE_MAX_OURS 512 /* of a Via or Record-Route of ours: TP_SENTBY_MAX and a token or branch */
+#define LINE_MAX_OURS \
+	512 /* of a Via or Record-Route of ours: TP_SENTBY_MAX and a token or branch */
 
 static const char *const via_names[] = {
 	[SIP_TRANSPORT_UDP] = "UDP", [SIP_TRANSPORT_TCP] = "TCP", [SIP_TRANSPORT_TLS] = "TLS"};
@@ -52,8 +53,8 @@ static int set_number(struct sip_view *view, enum sip_hid id, unsigned value)
 	int n = snprintf(text, sizeof(text), "%u", value);
 	sip_inst inst = sip_view_first(view, id);
 
-	return inst == SIP_NO_INST ? sip_view_append(view, id, SV(""), sv_of(text, (size_t)n)) :
-				     sip_view_replace(view, inst, sv_of(text, (size_t)n));
+	return inst == SIP_NO_INST ? sip_view_append(view, id, SV(""), sv_of(text, (size_t)n))
+				   : sip_view_replace(view, inst, sv_of(text, (size_t)n));
 }
 
 static int set_forwards(struct route_branch *b)
@@ -85,13 +86,14 @@ static int record_route(struct route_branch *b, uint16_t listener, const struct 
 
 	if (!from)
 		return MG_EPARSE;
-	size_t user_n = token_mint(route->env.keys, token, sip_call_id(b->ctx->view->msg), from->tag, user);
+	size_t user_n =
+		token_mint(route->env.keys, token, sip_call_id(b->ctx->view->msg), from->tag, user);
 	size_t n = tp_sentby(route->env.tp, listener, local, sentby);
-	int len = snprintf(text, sizeof(text), "<%s:%.*s@%.*s%s;lr>", sips ? "sips" : "sip", (int)user_n,
-			   user, (int)n, sentby,
-			   transport == SIP_TRANSPORT_TCP		    ? ";transport=tcp" :
-			   transport == SIP_TRANSPORT_TLS && !sips ? ";transport=tls" :
-								     "");
+	int len = snprintf(text, sizeof(text), "<%s:%.*s@%.*s%s;lr>", sips ? "sips" : "sip",
+			   (int)user_n, user, (int)n, sentby,
+			   transport == SIP_TRANSPORT_TCP            ? ";transport=tcp"
+			   : transport == SIP_TRANSPORT_TLS && !sips ? ";transport=tls"
+								     : "");
 	return sip_view_prepend(&b->view, SIP_H_RECORD_ROUTE, SV(""), sv_of(text, (size_t)len));
 }
 
@@ -108,7 +110,8 @@ static int record_routes(struct route_branch *b)
 	const struct tp_flow *in = &ctx->kept->flow;
 	bool one = in->listener == b->to.listener &&
 		   (b->to.local.family == ADDR_NONE || addr_host_eq(&in->local, &b->to.local));
-	struct token token = {.zone = zone_token(route, in->zone), .two = !one,
+	struct token token = {.zone = zone_token(route, in->zone),
+			      .two = !one,
 			      .caller_flow = in->conn,
 			      .callee_flow = one ? b->to.conn : 0};
 
@@ -118,7 +121,8 @@ static int record_routes(struct route_branch *b)
 	int err = record_route(b, in->listener, &in->local, in->transport, &token);
 	if (err || one)
 		return err;
-	token = (struct token){.zone = zone_token(route, route_branch_zone(b)), .two = true,
+	token = (struct token){.zone = zone_token(route, route_branch_zone(b)),
+			       .two = true,
 			       .callee_flow = b->to.conn};
 	return record_route(b, b->to.listener, &b->to.local, b->to.transport, &token);
 }
@@ -160,13 +164,13 @@ static int add_via(struct route_branch *b)
 	struct route *route = b->ctx->route;
 	char text[LINE_MAX_OURS], sentby[TP_SENTBY_MAX], branch[TXN_BRANCH_MAX];
 	size_t n = tp_sentby(route->env.tp, b->to.listener, &b->to.local, sentby);
-	int branch_n = b->ctx->server ? txn_branch(route->env.txn, b->ctx->loop_hash, branch) :
-					(int)stateless_branch(route, b->ctx->view, branch);
+	int branch_n = b->ctx->server ? txn_branch(route->env.txn, b->ctx->loop_hash, branch)
+				      : (int)stateless_branch(route, b->ctx->view, branch);
 
 	if (branch_n < 0)
 		return branch_n;
-	int len = snprintf(text, sizeof(text), "SIP/2.0/%s %.*s;branch=%.*s", via_names[b->to.transport], (int)n,
-			   sentby, branch_n, branch);
+	int len = snprintf(text, sizeof(text), "SIP/2.0/%s %.*s;branch=%.*s",
+			   via_names[b->to.transport], (int)n, sentby, branch_n, branch);
 	return sip_view_prepend(&b->view, SIP_H_VIA, SV(""), sv_of(text, (size_t)len));
 }
 

@@ -175,9 +175,9 @@ static void add_challenges(struct route_context *ctx, struct sip_view *view, uns
 static void send_best(struct route_context *ctx)
 {
 	unsigned status = ctx->best.status ? ctx->best.status : 408;
-	struct sip_msg *msg = ctx->best.kept ? ctx->best.kept->msg :
-			      ctx->best.rx  ? ctx->best.rx->msg :
-					      NULL;
+	struct sip_msg *msg = ctx->best.kept ? ctx->best.kept->msg
+			      : ctx->best.rx ? ctx->best.rx->msg
+					     : NULL;
 	struct sip_view view;
 
 	if (!ctx->server) {
@@ -208,9 +208,9 @@ void route_refuse(struct route_context *ctx, const struct sip_response *response
 {
 	context_enter(ctx);
 	/* Whether it could be sent or not, nothing more will be. */
-	int err = ctx->server && !ctx->final ?
-		route_reply(ctx->route, ctx->server, ctx->view, response, ctx->user) :
-		0;
+	int err = ctx->server && !ctx->final
+			  ? route_reply(ctx->route, ctx->server, ctx->view, response, ctx->user)
+			  : 0;
 	finish(ctx, err || !ctx->server ? 0 : response->status);
 	context_leave(ctx);
 }
@@ -231,8 +231,10 @@ static void finish(struct route_context *ctx, unsigned status)
 			continue;
 		if (ctx->invite && ctx->server)
 			txn_client_keep_2xx(b->client, ctx->server, NULL, SV(""));
-		txn_client_cancel(b->client, status / 100 == 2 ?
-			SV("SIP;cause=200;text=\"Call completed elsewhere\"") : SV(""));
+		txn_client_cancel(b->client,
+				  status / 100 == 2
+					  ? SV("SIP;cause=200;text=\"Call completed elsewhere\"")
+					  : SV(""));
 	}
 }
 
@@ -282,7 +284,8 @@ static void collect_challenges(struct route_context *ctx, struct route_branch *b
 				return;
 			c->branch = b;
 			c->id = ids[k];
-			if (arena_dup(ctx->arena, sip_line_value(msg, &msg->line[i]), &c->value) == 0)
+			if (arena_dup(ctx->arena, sip_line_value(msg, &msg->line[i]), &c->value) ==
+			    0)
 				ctx->n_challenges++;
 		}
 	}
@@ -335,7 +338,8 @@ void context_branch_done(struct route_branch *b, unsigned status, struct tp_rx *
 		context_leave(ctx);
 		return;
 	}
-	bool followed = rx && status / 100 == 3 && ctx->route->conf.recurse && recurse(ctx, rx->msg);
+	bool followed =
+		rx && status / 100 == 3 && ctx->route->conf.recurse && recurse(ctx, rx->msg);
 	if (!followed)
 		consider(ctx, b, status, rx);
 	if (status >= 600 && !ctx->no_more) { /* §16.7 step 5 */

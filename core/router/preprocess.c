@@ -67,7 +67,8 @@ static int undo_strict(struct route *route, struct sip_view *view, const struct 
 
 	if (!uri || !uri->has_user || !is_us(route, uri) || !open_token(route, uri, ids, in))
 		return 0;
-	for (sip_inst i = sip_view_first(view, SIP_H_ROUTE); i != SIP_NO_INST; i = sip_view_next(view, i))
+	for (sip_inst i = sip_view_first(view, SIP_H_ROUTE); i != SIP_NO_INST;
+	     i = sip_view_next(view, i))
 		last = i;
 	if (last == SIP_NO_INST)
 		return 0;
@@ -85,7 +86,8 @@ static int undo_strict(struct route *route, struct sip_view *view, const struct 
 		head = sv_trim(sv_span(line.p, value.text.p));
 	if (head.n > 0 && head.p[head.n - 1] == ',')
 		head.n--;
-	int err = sv_trim(head).n ? sip_view_replace(view, last, sv_trim(head)) : sip_view_remove(view, last);
+	int err = sv_trim(head).n ? sip_view_replace(view, last, sv_trim(head))
+				  : sip_view_remove(view, last);
 	if (!err)
 		err = sip_view_set_uri(view, sv_of(text, n));
 	return err ? 500 : 0;
@@ -125,7 +127,8 @@ static int take_own_routes(struct route *route, struct sip_view *view, const str
 {
 	struct sip_where at;
 
-	for (unsigned i = 0; i < OWN_ROUTES_MAX && sip_view_first(view, SIP_H_ROUTE) != SIP_NO_INST; i++) {
+	for (unsigned i = 0; i < OWN_ROUTES_MAX && sip_view_first(view, SIP_H_ROUTE) != SIP_NO_INST;
+	     i++) {
 		const struct sip_nameaddr *top = sip_view_typed(view, SIP_H_ROUTE, &at);
 
 		if (!top)

@@ -18,9 +18,9 @@
 struct route; /* a worker's */
 
 struct route_conf {
-	uint32_t timer_c_ms;    /* 185 000; more than 180 000 */
-	bool record_route;      /* stay in dialogs: true */
-	bool recurse;           /* try the Contacts of a 3xx: false */
+	uint32_t timer_c_ms;               /* 185 000; more than 180 000 */
+	bool record_route;                 /* stay in dialogs: true */
+	bool recurse;                      /* try the Contacts of a 3xx: false */
 	uint16_t zone_token[TP_ZONES_MAX]; /* token_zone of each zone */
 	unsigned n_zones;
 };
@@ -33,9 +33,9 @@ struct route_target {
 	struct sv next_hop; /* URI to look up instead of Route or Request-URI; empty: none */
 	bool as_route;      /* next_hop goes on top of Route */
 	uint16_t q;
-	uint16_t zone;      /* to leave by, TP_ANY_ZONE */
-	tp_conn flow;       /* a connection to try first, 0: none */
-	uint32_t ring_ms;   /* 0: timer C */
+	uint16_t zone;    /* to leave by, TP_ANY_ZONE */
+	tp_conn flow;     /* a connection to try first, 0: none */
+	uint32_t ring_ms; /* 0: timer C */
 	void *user;
 };
 
@@ -60,9 +60,10 @@ struct route_env {
 	struct dns *dns;
 	struct dns_shared *dns_shared;
 	struct rnd *rnd;
-	const struct token_keys *keys;        /* of tokens */
-	const struct siphash_key *tag_key;    /* of To tags and loop hashes; the same after a restart */
-	struct stats *stats;                  /* rows of route_stats.h */
+	const struct token_keys *keys; /* of tokens */
+	const struct siphash_key
+		*tag_key;    /* of To tags and loop hashes; the same after a restart */
+	struct stats *stats; /* rows of route_stats.h */
 	unsigned worker;
 	const struct route_events *on;
 	void *arg;
@@ -75,14 +76,15 @@ void route_configure(struct route *route, const struct route_conf *conf);
 /* ---- before anything (§16.3, §16.4) ---- */
 
 struct route_in {
-	bool in_dialog;    /* a token of ours opened (F-4) */
+	bool in_dialog; /* a token of ours opened (F-4) */
 	bool from_caller;
-	bool preloaded;    /* it had Routes of ours without a token, or Routes to others, and is not in a dialog (F-3) */
-	bool bad_token;    /* something like a token that did not open */
-	bool routed;       /* Routes are left: the first of them is where it goes */
-	bool to_us;        /* the Request-URI names ourselves */
-	uint16_t zone;     /* in a dialog: zone index of the side it goes to, TP_ANY_ZONE when unknown */
-	tp_conn flow;      /* in a dialog: connection of that side, 0 */
+	bool preloaded; /* it had Routes of ours without a token, or Routes to others, and is not in a dialog (F-3) */
+	bool bad_token; /* something like a token that did not open */
+	bool routed;    /* Routes are left: the first of them is where it goes */
+	bool to_us;     /* the Request-URI names ourselves */
+	uint16_t
+		zone; /* in a dialog: zone index of the side it goes to, TP_ANY_ZONE when unknown */
+	tp_conn flow; /* in a dialog: connection of that side, 0 */
 };
 
 /* Undo strict routing, take our own Routes off, open their tokens, strip a maddr that is ours. Edits `view`.
@@ -123,18 +125,19 @@ int route_reply(struct route *route, struct txn_server *server, struct sip_view 
 /* ---- forwarding ---- */
 
 struct route_start {
-	struct tp_kept *kept;        /* stays the caller's until done() */
-	struct sip_view *view;       /* of the request, preprocessed; frozen from here on */
-	struct arena *arena;         /* of the request */
-	struct txn_server *server;   /* reference moves; NULL: ACK, or stateless mode */
+	struct tp_kept *kept;      /* stays the caller's until done() */
+	struct sip_view *view;     /* of the request, preprocessed; frozen from here on */
+	struct arena *arena;       /* of the request */
+	struct txn_server *server; /* reference moves; NULL: ACK, or stateless mode */
 	const struct route_in *in;
 	uint64_t loop_hash;
-	bool stateless;              /* §16.11: the branch is computed, nothing is kept */
+	bool stateless; /* §16.11: the branch is computed, nothing is kept */
 	void *user;
 };
 
 /* Make the context of a request. Returns NULL without memory (the server reference stays the caller's then). */
-MG_MUST_CHECK struct route_context *route_begin(struct route *route, const struct route_start *start);
+MG_MUST_CHECK struct route_context *route_begin(struct route *route,
+						const struct route_start *start);
 
 /* Add a target. Texts must live in the request's arena. Returns 0 or MG_ELIMIT. */
 MG_MUST_CHECK int route_add(struct route_context *ctx, const struct route_target *target);

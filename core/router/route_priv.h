@@ -13,7 +13,7 @@
 #define ROUTE_SCRATCH_CHUNK 16384
 #define ROUTE_SCRATCH_MAX   262144
 /* A message of ours may be larger than what we take in: lines are added. */
-#define ROUTE_FLAT_MAX (SIP_STREAM_MESSAGE_MAX + 16384)
+#define ROUTE_FLAT_MAX       (SIP_STREAM_MESSAGE_MAX + 16384)
 #define ROUTE_CHALLENGES_MAX 16
 
 struct route {
@@ -37,14 +37,14 @@ struct route_branch {
 	struct list link; /* of the context */
 	struct route_target *target;
 	enum branch_state state;
-	struct sip_view view;     /* as it is sent to the present hop */
-	struct sip_uri next_hop;  /* what was looked up */
+	struct sip_view view;      /* as it is sent to the present hop */
+	struct sip_uri next_hop;   /* what was looked up */
 	struct dns_lookup *lookup; /* its hops are tried in order */
-	unsigned hop;             /* the one tried now */
+	unsigned hop;              /* the one tried now */
 	struct tp_target to;
 	struct txn_client *client;
 	struct wheel_timer timer_c;
-	unsigned breadth;         /* its share of Max-Breadth */
+	unsigned breadth; /* its share of Max-Breadth */
 	bool lookup_open, via_flow, large_tcp, rang, timed_out, strict;
 	void *user;
 };
@@ -70,9 +70,9 @@ struct route_context {
 	unsigned pending;            /* branches that are not done */
 	unsigned breadth;            /* Max-Breadth left for this request */
 	struct {
-		unsigned status;        /* 0: no response yet */
-		struct tp_kept *kept;   /* NULL: of our own, or in `rx` */
-		struct tp_rx *rx;       /* during the call that brought it */
+		unsigned status;      /* 0: no response yet */
+		struct tp_kept *kept; /* NULL: of our own, or in `rx` */
+		struct tp_rx *rx;     /* during the call that brought it */
 		struct route_branch *branch;
 		bool local;
 	} best;

@@ -7,8 +7,8 @@
 
 #include "router/route_priv.h"
 
-#define PREFIX SIP_BRANCH_COOKIE "s"
-#define PREFIX_N (sizeof(PREFIX) - 1)
+#define PREFIX    SIP_BRANCH_COOKIE "s"
+#define PREFIX_N  (sizeof(PREFIX) - 1)
 #define INPUT_MAX (SIP_HEADER_LINE_MAX + SIP_IDENT_MAX + 16)
 
 /* Over Call-ID, CSeq number and the Via that was on top when we took it, as we sent it on. */
@@ -41,8 +41,8 @@ size_t stateless_branch(struct route *route, struct sip_view *view, char out[TXN
 	const struct sip_via *via = sip_view_typed(view, SIP_H_VIA, &at);
 	const struct sip_cseq *cseq = sip_cseq(view->msg, &at);
 
-	return branch_of(route, via ? via->text : SV(""), sip_call_id(view->msg), cseq ? cseq->number : 0,
-			 out);
+	return branch_of(route, via ? via->text : SV(""), sip_call_id(view->msg),
+			 cseq ? cseq->number : 0, out);
 }
 
 /* Where the Via below ours wants its responses: what we noted on it, else what it says itself. */
@@ -51,7 +51,8 @@ static bool target_of(struct route *route, const struct tp_rx *rx, const struct 
 {
 	uint16_t port = via->port ? via->port : via->transport == SIP_TRANSPORT_TLS ? 5061 : 5060;
 
-	*to = (struct tp_target){.transport = via->transport, .listener = rx->flow.listener, .fixed = true};
+	*to = (struct tp_target){
+		.transport = via->transport, .listener = rx->flow.listener, .fixed = true};
 	if (addr_parse(via->received.n ? via->received : via->host, ADDR_IP, &to->addr) < 0)
 		return false;
 	to->addr.port = via->rport ? via->rport : port;
@@ -81,8 +82,7 @@ bool route_stateless_response(struct route *route, struct tp_rx *rx)
 	sip_view_init(&view, rx->msg, &route->scratch);
 	if (!target_of(route, rx, &next, &to) || sip_view_pop(&view, SIP_H_VIA) < 0 ||
 	    !route->env.on->reply(route->env.arg, NULL, NULL, &view) ||
-	    route_flatten(route, &view, &bytes) < 0 ||
-	    tp_send(route->env.tp, &to, bytes, NULL) < 0)
+	    route_flatten(route, &view, &bytes) < 0 || tp_send(route->env.tp, &to, bytes, NULL) < 0)
 		route_count(route, ROUTE_STAT_DROP_RESPONSE);
 	else
 		route_count(route, ROUTE_STAT_RESPONSES);

@@ -9,11 +9,11 @@
 
 #include "base/ctime.h"
 
-#define MAC_LEN    8
-#define FLAG_TWO   1
+#define MAC_LEN     8
+#define FLAG_TWO    1
 #define FLAG_CALLER 2
 #define FLAG_CALLEE 4
-#define RAW_MAX    (4 + 8 + 8 + MAC_LEN)
+#define RAW_MAX     (4 + 8 + 8 + MAC_LEN)
 /* Call-ID and tag are at most SIP_IDENT_MAX each. */
 #define MAC_INPUT_MAX (RAW_MAX + 2 * (256 + 2))
 

@@ -40,13 +40,17 @@ static void test_there_and_back(void **state)
 
 		assert_true(token_like(user));
 		assert_true(user.n < TOKEN_MAX);
-		assert_int_equal(token_open(&keys, user, SV("call@x"), SV("tag1"), SV("tag2"), &got, &from_caller), 0);
+		assert_int_equal(token_open(&keys, user, SV("call@x"), SV("tag1"), SV("tag2"), &got,
+					    &from_caller),
+				 0);
 		assert_true(from_caller);
 		assert_int_equal(got.zone, rows[i].zone);
 		assert_int_equal(got.two, rows[i].two);
 		assert_true(got.caller_flow == rows[i].caller_flow);
 		assert_true(got.callee_flow == rows[i].callee_flow);
-		assert_int_equal(token_open(&keys, user, SV("call@x"), SV("tag2"), SV("tag1"), &got, &from_caller), 0);
+		assert_int_equal(token_open(&keys, user, SV("call@x"), SV("tag2"), SV("tag1"), &got,
+					    &from_caller),
+				 0);
 		assert_false(from_caller);
 	}
 }
@@ -59,13 +63,24 @@ static void test_not_this_dialog(void **state)
 	bool from_caller;
 	struct sv user = mint(&keys, &rows[4], text);
 
-	assert_int_equal(token_open(&keys, user, SV("call@y"), SV("tag1"), SV("tag2"), &got, &from_caller), MG_EAUTH);
-	assert_int_equal(token_open(&keys, user, SV("call@x"), SV("tag3"), SV("tag2"), &got, &from_caller), MG_EAUTH);
-	assert_int_equal(token_open(&keys, user, SV("call@xt"), SV("ag1"), SV(""), &got, &from_caller), MG_EAUTH);
-	assert_int_equal(token_open(&other_keys, user, SV("call@x"), SV("tag1"), SV(""), &got, &from_caller), MG_EAUTH);
-	assert_int_equal(token_open(&old_keys, user, SV("call@x"), SV("tag1"), SV(""), &got, &from_caller), MG_EAUTH);
+	assert_int_equal(
+		token_open(&keys, user, SV("call@y"), SV("tag1"), SV("tag2"), &got, &from_caller),
+		MG_EAUTH);
+	assert_int_equal(
+		token_open(&keys, user, SV("call@x"), SV("tag3"), SV("tag2"), &got, &from_caller),
+		MG_EAUTH);
+	assert_int_equal(
+		token_open(&keys, user, SV("call@xt"), SV("ag1"), SV(""), &got, &from_caller),
+		MG_EAUTH);
+	assert_int_equal(
+		token_open(&other_keys, user, SV("call@x"), SV("tag1"), SV(""), &got, &from_caller),
+		MG_EAUTH);
+	assert_int_equal(
+		token_open(&old_keys, user, SV("call@x"), SV("tag1"), SV(""), &got, &from_caller),
+		MG_EAUTH);
 	user = mint(&old_keys, &rows[4], text);
-	assert_int_equal(token_open(&keys, user, SV("call@x"), SV("tag1"), SV(""), &got, &from_caller), 0);
+	assert_int_equal(
+		token_open(&keys, user, SV("call@x"), SV("tag1"), SV(""), &got, &from_caller), 0);
 }
 
 /* Every character changed, every length. */
@@ -81,15 +96,22 @@ static void test_tampered(void **state)
 		for (size_t k = 0; k < user.n; k++) {
 			memcpy(copy, text, user.n);
 			copy[k] = copy[k] == 'A' ? 'B' : 'A';
-			assert_int_not_equal(token_open(&keys, sv_of(copy, user.n), SV("call@x"), SV("tag1"), SV(""), &got, &from_caller), 0);
+			assert_int_not_equal(token_open(&keys, sv_of(copy, user.n), SV("call@x"),
+							SV("tag1"), SV(""), &got, &from_caller),
+					     0);
 			copy[k] = '.';
-			assert_int_equal(token_open(&keys, sv_of(copy, user.n), SV("call@x"), SV("tag1"), SV(""), &got, &from_caller), MG_EPARSE);
-			assert_int_not_equal(token_open(&keys, sv_of(text, k), SV("call@x"), SV("tag1"), SV(""), &got, &from_caller), 0);
+			assert_int_equal(token_open(&keys, sv_of(copy, user.n), SV("call@x"),
+						    SV("tag1"), SV(""), &got, &from_caller),
+					 MG_EPARSE);
+			assert_int_not_equal(token_open(&keys, sv_of(text, k), SV("call@x"),
+							SV("tag1"), SV(""), &got, &from_caller),
+					     0);
 		}
 	}
 	assert_false(token_like(SV("")));
 	assert_false(token_like(SV("alice")));
-	assert_false(token_like(SV("mAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")));
+	assert_false(
+		token_like(SV("mAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")));
 }
 
 int main(void)
