@@ -75,21 +75,19 @@ static bool request(struct control_client *client, size_t n)
 	json_error_t where;
 	json_t *all = json_loadb(client->line, n, JSON_REJECT_DUPLICATES, &where);
 	const char *method = json_string_value(json_object_get(all, "method"));
-	const char *error = NULL;
+	struct control_call call = {.params = json_object_get(all, "params")};
 	json_t *result = NULL;
 
 	client->id = json_incref(json_object_get(all, "id"));
 	if (!method)
-		error = "a JSON-RPC 2.0 request is expected";
+		call.error = "a JSON-RPC 2.0 request is expected";
 	else
-		result = control_command(client->control, method, json_object_get(all, "params"),
-					 &error, &client->waits_reload);
+		result = control_command(client->control, method, &call);
 	json_decref(all);
-	if (client->waits_reload) {
-		json_decref(result);
+	client->waits_reload = call.wait;
+	if (call.wait)
 		return loop_watch_set(&client->watch, 0) == 0;
-	}
-	return answer(client, result, error);
+	return answer(client, result, call.error);
 }
 
 /* One request at a time: the rest of what came waits behind the newline. */

@@ -48,9 +48,14 @@ struct control {
 	char *text;
 };
 
-/* Answer a command. Returns the result, or NULL with *error set (both the caller's); *wait: the answer is the end of a reload. */
-json_t *control_command(struct control *c, const char *method, const json_t *params,
-			const char **error, bool *wait);
+/* A command being answered. */
+struct control_call {
+	const json_t *params; /* NULL: none */
+	const char *error;    /* set when it fails: constant text */
+	bool wait;            /* set when the answer is the end of a reload */
+};
+/* Answer a command. Returns the result, the caller's, or NULL with call->error or call->wait set. */
+json_t *control_command(struct control *c, const char *method, struct control_call *call);
 
 /* The pages of the HTTP server. */
 void metrics_page(void *arg, struct sv path, struct http_reply *reply);

@@ -139,15 +139,13 @@ static json_t *risks_of(const struct running *r)
 	return list;
 }
 
-static json_t *status(struct control *c, const json_t *params, const char **error, bool *wait)
+static json_t *status(struct control *c, struct control_call *call)
 {
 	const struct node *n = c->node;
 	long last;
 	json_t *workers = ask_all(c, status_worker);
 
-	(void)params;
-	(void)error;
-	(void)wait;
+	(void)call;
 	return json_pack("{s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "version",
 			 MARGRAVE_VERSION, "generation", (json_int_t)atomic_load(&n->generation),
 			 "config", conf_text_hash(c->running->loaded->text), "uptime_s",
@@ -162,14 +160,12 @@ static json_t *status(struct control *c, const json_t *params, const char **erro
 
 /* ---- tables ---- */
 
-static json_t *transactions(struct control *c, const json_t *params, const char **error, bool *wait)
+static json_t *transactions(struct control *c, struct control_call *call)
 {
 	const struct stats *s = c->node->txn_stats;
 	json_t *out = json_object();
 
-	(void)params;
-	(void)error;
-	(void)wait;
+	(void)call;
 	for (size_t i = 0; i < TXN_STATS; i++)
 		json_object_set_new(out, txn_stats_desc[i].name, json_integer(sum(s, i)));
 	return out;
@@ -194,11 +190,9 @@ static void connections_of(struct worker *w, json_t *out)
 	tp_conns_each(w->tp, add_connection, out);
 }
 
-static json_t *connections(struct control *c, const json_t *params, const char **error, bool *wait)
+static json_t *connections(struct control *c, struct control_call *call)
 {
-	(void)params;
-	(void)error;
-	(void)wait;
+	(void)call;
 	return ask_all(c, connections_of);
 }
 
@@ -213,56 +207,51 @@ static void add_target(void *arg, const struct addr *addr, uint8_t transport, un
 					     (int)failures, "avoided_ms", (json_int_t)avoided_ms));
 }
 
-static json_t *targets(struct control *c, const json_t *params, const char **error, bool *wait)
+static json_t *targets(struct control *c, struct control_call *call)
 {
 	json_t *rows = json_array();
 
-	(void)params;
-	(void)error;
-	(void)wait;
+	(void)call;
 	dns_targets_each(c->node->dns_shared, loop_now_ms(c->loop), add_target, rows);
 	return json_pack("{s:o}", "rows", rows);
 }
 
 /* ---- doing ---- */
 
-static json_t *loglevel(struct control *c, const json_t *params, const char **error, bool *wait)
+static json_t *loglevel(struct control *c, struct control_call *call)
 {
 	static const char *const names[] = {"error", "warning", "info", "debug"};
-	const char *name = json_string_value(json_object_get(params, "level"));
+	const char *name = json_string_value(json_object_get(call->params, "level"));
 
 	(void)c;
-	(void)wait;
 	for (unsigned i = 0; name && i < 4; i++) {
 		if (strcmp(name, names[i]) != 0)
 			continue;
 		log_set_level((enum log_level)i);
 		return json_pack("{s:s}", "level", name);
 	}
-	*error = "level: error, warning, info or debug";
+	call->error = "level: error, warning, info or debug";
 	return NULL;
 }
 
-static json_t *reload(struct control *c, const json_t *params, const char **error, bool *wait)
+static json_t *reload(struct control *c, struct control_call *call)
 {
-	(void)params;
 	if (sip_process_ask(c->node, IPC_RELOAD, 0) < 0) {
-		*error = "the warden does not answer";
+		call->error = "the warden does not answer";
 		return NULL;
 	}
 	wheel_add(loop_wheel(c->loop), &c->reload_timeout,
 		  loop_now_ms(c->loop) + CONTROL_RELOAD_MS);
-	*wait = true;
+	call->wait = true;
 	return NULL;
 }
 
-static json_t *stop(struct control *c, const json_t *params, const char **error, bool *wait)
+static json_t *stop(struct control *c, struct control_call *call)
 {
-	bool graceful = !json_is_false(json_object_get(params, "graceful"));
+	bool graceful = !json_is_false(json_object_get(call->params, "graceful"));
 
-	(void)wait;
 	if (sip_process_ask(c->node, IPC_STOPPING, graceful) < 0) {
-		*error = "the warden does not answer";
+		call->error = "the warden does not answer";
 		return NULL;
 	}
 	return json_pack("{s:b}", "graceful", graceful);
@@ -270,26 +259,25 @@ static json_t *stop(struct control *c, const json_t *params, const char **error,
 
 static const struct {
 	const char *name;
-	json_t *(*fn)(struct control *c, const json_t *params, const char **error, bool *wait);
+	json_t *(*fn)(struct control *c, struct control_call *call);
 } commands[] = {
 	{"status", status},   {"transactions", transactions}, {"connections", connections},
 	{"targets", targets}, {"loglevel", loglevel},         {"reload", reload},
 	{"stop", stop},
 };
 
-json_t *control_command(struct control *c, const char *method, const json_t *params,
-			const char **error, bool *wait)
+json_t *control_command(struct control *c, const char *method, struct control_call *call)
 {
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		if (strcmp(commands[i].name, method) == 0) {
-			json_t *result = commands[i].fn(c, params, error, wait);
+			json_t *result = commands[i].fn(c, call);
 
-			if (!result && !*error && !*wait)
-				*error = "out of memory";
+			if (!result && !call->error && !call->wait)
+				call->error = "out of memory";
 			return result;
 		}
 	}
-	*error = "no such command: status, transactions, connections, targets, loglevel, reload or "
-		 "stop";
+	call->error = "no such command: status, transactions, connections, targets, loglevel, "
+		      "reload or stop";
 	return NULL;
 }

@@ -12,7 +12,7 @@
 
 const struct stats_desc flow_stats_desc[FLOW_STATS] = {
 #define FLOW_STAT_ROW(sym, name_, kind_, help_) \
-	[FLOW_##sym] = {.name = name_, .help = help_, .kind = STATS_##kind_},
+	[FLOW_##sym] = {.name = (name_), .help = (help_), .kind = STATS_##kind_},
 	FLOW_STATS_TABLE(FLOW_STAT_ROW)};
 
 struct mg_source flow_source(const struct worker *w, const struct tp_flow *flow)

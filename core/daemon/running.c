@@ -61,7 +61,7 @@ static int make_all_tls(struct running *r, const struct keys *keys, struct conf_
 	const struct tls_settings_conf *conf = s->tls.items;
 	int err = 0;
 
-	r->tls = calloc(s->tls.n + 1, sizeof(*r->tls));
+	r->tls = calloc(s->tls.n + 1, sizeof(struct tls_context *));
 	if (!r->tls)
 		return MG_ENOMEM;
 	for (size_t i = 0; i < s->tls.n; i++) {
@@ -104,7 +104,7 @@ static int make_zones(struct running *r)
 	r->n_zones = (unsigned)s->zones.n;
 	r->zones = calloc(r->n_zones, sizeof(*r->zones));
 	r->tp_zones = calloc(r->n_zones, sizeof(*r->tp_zones));
-	r->tls_lists = calloc(r->n_zones * (s->tls.n + 1), sizeof(*r->tls_lists));
+	r->tls_lists = calloc(r->n_zones * (s->tls.n + 1), sizeof(struct tls_context *));
 	if (!r->zones || !r->tp_zones || !r->tls_lists)
 		return MG_ENOMEM;
 	for (unsigned i = 0; i < r->n_zones; i++) {
@@ -186,7 +186,7 @@ static struct tp_listener *listener_of(struct running *r, const struct ipc_liste
 static int make_listeners(struct running *r, struct received *got, struct conf_faults *faults)
 {
 	r->listeners = calloc(TP_LISTENERS_MAX, sizeof(*r->listeners));
-	r->listener_list = calloc(TP_LISTENERS_MAX, sizeof(*r->listener_list));
+	r->listener_list = calloc(TP_LISTENERS_MAX, sizeof(struct tp_listener *));
 	if (!r->listeners || !r->listener_list)
 		return MG_ENOMEM;
 	r->tp.listeners = r->listener_list;

@@ -6,5 +6,5 @@
 
 const struct stats_desc tp_stats_desc[TP_STATS] = {
 #define TP_STAT_ROW(sym, name_, kind_, help_) \
-	[TP_STAT_##sym] = {.name = name_, .help = help_, .kind = STATS_##kind_},
+	[TP_STAT_##sym] = {.name = (name_), .help = (help_), .kind = STATS_##kind_},
 	TP_STATS_TABLE(TP_STAT_ROW)};
