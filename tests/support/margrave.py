@@ -54,6 +54,7 @@ class Daemon:
         self.head = (f'workers = {workers};\nuser = "{user}";\nstate = "{folder}/state";\n'
                      f'metrics = {{ listen = "127.0.0.1:{self.port_metrics}"; }};\n')
         self.process = None
+        self.through: list[str] = []  # a command that starts it, such as prlimit with its options
         folder.chmod(0o755)
         self.write(config)
 
@@ -62,7 +63,7 @@ class Daemon:
 
     def start(self, wait: bool = True) -> "Daemon":
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen([bin_folder() / "margrave", "--config", self.config], stdout=log, stderr=log,
+            self.process = subprocess.Popen([*self.through, bin_folder() / "margrave", "--config", self.config], stdout=log, stderr=log,
                                             start_new_session=True)
         if wait:
             self.wait_log(r"ev=running ")
@@ -119,8 +120,18 @@ class Daemon:
         assert "ERROR: AddressSanitizer" not in text and "runtime error:" not in text and "ThreadSanitizer" not in text, text
         return self.process.returncode if self.process else 0
 
+    def kill(self) -> None:
+        """End all of it at once."""
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
     def __enter__(self) -> "Daemon":
-        return self.start()
+        try:
+            return self.start()
+        except BaseException:
+            self.kill()
+            raise
 
     def __exit__(self, kind, value, trace) -> None:
         self.stop()
