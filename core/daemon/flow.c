@@ -44,13 +44,13 @@ static enum tp_verdict on_arrival(void *arg, const struct tp_flow *flow, size_t 
 /* ---- answers without a call ---- */
 
 void flow_answer(struct worker *w, struct sip_msg *msg, const struct tp_flow *flow,
-		 const struct sip_response *response)
+		 const struct sip_response *response, bool owed)
 {
 	struct mg_source source = flow_source(w, flow);
 	struct sip_view view;
-	size_t size_max;
+	size_t size_max = 0;
 
-	if (!chain_may_answer(&w->mg, &source, msg->len, &size_max)) {
+	if (!owed && !chain_may_answer(&w->mg, &source, msg->len, &size_max)) {
 		flow_count(w, FLOW_DROP_ANSWER);
 		return;
 	}
@@ -99,7 +99,7 @@ static void malformed(struct worker *w, struct tp_rx *rx, const struct sip_where
 		return;
 	}
 	struct sip_response r = {.status = status, .reason = sv_str(sip_fault_text(at))};
-	flow_answer(w, rx->msg, &rx->flow, &r);
+	flow_answer(w, rx->msg, &rx->flow, &r, false);
 }
 
 /* ---- overload ---- */
@@ -169,7 +169,7 @@ static void refuse_overload(struct worker *w, struct tp_rx *rx, const struct mg_
 		return;
 	}
 	flow_count(w, FLOW_OVERLOAD);
-	flow_answer(w, rx->msg, &rx->flow, &r);
+	flow_answer(w, rx->msg, &rx->flow, &r, false);
 }
 
 static void measure(struct worker *w, const struct tp_rx *rx)
@@ -245,7 +245,7 @@ static bool message_hooks(struct worker *w, struct tp_rx *rx, const struct mg_so
 		struct chain_refusal refusal;
 
 		chain_refuse(&refusal, &r, v);
-		flow_answer(w, rx->msg, &rx->flow, &refusal.response);
+		flow_answer(w, rx->msg, &rx->flow, &refusal.response, false);
 	} else if (v.kind != MG_NEXT) {
 		flow_count(w, FLOW_DROP_MESSAGE);
 	}

@@ -14,9 +14,10 @@ void flow_dispatch(struct worker *w, struct tp_rx *rx);
 void flow_requested(struct call *call, struct mg_verdict verdict);
 void flow_targeted(struct call *call, struct mg_verdict verdict);
 
-/* Answer statelessly what has no call yet, if the source may be answered now. */
+/* Answer statelessly what has no call yet, if the source may be answered now (T-10), or in any case when the answer is `owed`: to what belongs to a
+ * transaction that was let in. */
 void flow_answer(struct worker *w, struct sip_msg *msg, const struct tp_flow *flow,
-		 const struct sip_response *response);
+		 const struct sip_response *response, bool owed);
 
 /* Make the server transaction that is owed from now on. Returns 0, MG_ELIMIT, or 0 when there is one. */
 MG_MUST_CHECK int flow_begin_server(struct call *call);

@@ -340,7 +340,7 @@ static void cancel(struct worker *w, struct tp_rx *rx, struct txn_server *server
 		begin(w, rx); /* the INVITE went on without state, so does this (§16.11) */
 		return;
 	}
-	flow_answer(w, rx->msg, &rx->flow, &r);
+	flow_answer(w, rx->msg, &rx->flow, &r, server != NULL);
 	if (!call || call->cancelled || call->kept->msg->method != SIP_METHOD_INVITE)
 		return;
 	call->cancelled = true;
