@@ -132,6 +132,23 @@ static void lots(void **state)
 	test_end();
 }
 
+/* With one q for several, those are called at once. */
+static void all_at_once(void **state)
+{
+	const char *got;
+
+	(void)state;
+	test_begin(RULES(
+		"{ prefix = \"\"; parallel = true; hops = ( { uri = \"sip:a.example\"; q = 500; }, "
+		"{ uri = \"sip:b.example\"; q = 500; }, { uri = \"sip:backup.example\"; q = 100; } "
+		"); }"));
+	got = go("sip:1@us", true);
+	assert_non_null(strstr(got, "[ via sip:a.example q 500]"));
+	assert_non_null(strstr(got, "[ via sip:b.example q 500]"));
+	assert_non_null(strstr(got, "[ via sip:backup.example q 100]"));
+	test_end();
+}
+
 static void redirections(void **state)
 {
 	(void)state;
@@ -296,6 +313,7 @@ int main(void)
 		cmocka_unit_test(hops),
 		cmocka_unit_test(by_domain_the_number_stays_as_it_is),
 		cmocka_unit_test(lots),
+		cmocka_unit_test(all_at_once),
 		cmocka_unit_test(redirections),
 		cmocka_unit_test(relay_to_the_request_uri),
 		cmocka_unit_test(who_knows_before),
