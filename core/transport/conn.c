@@ -172,6 +172,7 @@ void conn_flow(const struct conn *conn, struct tp_flow *out)
 		.transport = conn->entry.transport,
 		.proven = true,
 		.trusted_tls = conn->trusted,
+		.known = conn->let_in,
 	};
 }
 

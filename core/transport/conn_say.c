@@ -17,6 +17,17 @@ static bool may_say(struct conns *conns, const struct addr *peer, uint64_t *n)
 	       limit_take(&conns->says, &lines, now, 1);
 }
 
+/* OpenSSL's reasons are several words. */
+static void say_why(struct log_line *line, const char *why)
+{
+	char token[96];
+	size_t n = 0;
+
+	for (; why[n] && n < sizeof(token); n++)
+		token[n] = why[n] == ' ' ? '_' : why[n];
+	log_sv(line, "why", sv_of(token, n));
+}
+
 void conns_say(struct conns *conns, const struct conn_news *news)
 {
 	struct log_line line;
@@ -27,7 +38,7 @@ void conns_say(struct conns *conns, const struct conn_news *news)
 	log_begin(&line, LOG_WARNING, "transport", news->event);
 	log_addr(&line, "src", news->peer);
 	log_str(&line, "tr", sip_transport_name((enum sip_transport)news->transport));
-	log_str(&line, "why", news->why);
+	say_why(&line, news->why);
 	if (news->domain)
 		log_str(&line, "domain", news->domain);
 	if (news->found)

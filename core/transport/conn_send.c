@@ -140,9 +140,11 @@ static int send_by_number(struct conns *conns, tp_conn number, const struct tp_t
 static struct conn *open_socket(struct conns *conns, struct conn_birth *birth,
 				const struct tp_listener *listener, int *err)
 {
-	struct addr from = listener && !listener->wildcard ? listener->bound : (struct addr){0};
+	struct addr from = {0};
 	struct conn *conn;
 
+	if (listener && !listener->wildcard && listener->bound.family == birth->peer.family)
+		from = listener->bound;
 	birth->fd = tcp_connect(&from, &birth->peer);
 	if (birth->fd < 0) {
 		*err = birth->fd;

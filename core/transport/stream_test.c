@@ -313,6 +313,11 @@ static void test_idle_known(void **state)
 	tp_conn_known(w.tp, w.seen[0].flow.conn);
 	world_for(&w, 250);
 	assert_int_equal(w.closed, 0);
+	assert_false(w.seen[0].flow.known);
+	peer_say(fd, SV(OPTIONS));
+	world_until(&w, w.messages == 2);
+	assert_true(w.seen[1].flow.known);
+	world_for(&w, 250);
 	peer_say(fd, SV("\r\n\r\n")); /* of a known peer they count */
 	world_for(&w, 350);
 	assert_int_equal(w.closed, 0);
