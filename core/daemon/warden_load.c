@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/descriptors.h"
 #include "daemon/warden_priv.h"
 
 static int open_file(void *arg, const char *path)
@@ -25,8 +26,9 @@ static int open_file(void *arg, const char *path)
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return -errno;
-	struct warden_file *more = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ?
-		realloc(h->file, (h->files + 1) * sizeof(*more)) : NULL;
+	struct warden_file *more = fstat(fd, &st) == 0 && S_ISREG(st.st_mode)
+					   ? realloc(h->file, (h->files + 1) * sizeof(*more))
+					   : NULL;
 	char *copy = more ? strdup(path) : NULL;
 	if (more)
 		h->file = more;
@@ -56,11 +58,13 @@ static int open_metrics(struct holding *h, const struct holding *old, struct con
 }
 
 /* Options that only a restart can change. */
-static int restart_needed(const struct holding *h, const struct holding *old, struct conf_faults *faults)
+static int restart_needed(const struct holding *h, const struct holding *old,
+			  struct conf_faults *faults)
 {
 	struct conf_list paths = {0};
-	size_t n = old ? conf_restart_needed(&settings_table, &old->loaded->settings, &h->loaded->settings, &paths,
-					     &h->loaded->arena) : 0;
+	size_t n = old ? conf_restart_needed(&settings_table, &old->loaded->settings,
+					     &h->loaded->settings, &paths, &h->loaded->arena)
+		       : 0;
 	const char *const *path = paths.items;
 
 	for (size_t i = 0; i < paths.n; i++)
@@ -70,7 +74,8 @@ static int restart_needed(const struct holding *h, const struct holding *old, st
 	return n > 0 ? MG_EPARSE : 0;
 }
 
-static int open_all(struct holding *h, const char *path, const struct holding *old, struct conf_faults *faults)
+static int open_all(struct holding *h, const char *path, const struct holding *old,
+		    struct conf_faults *faults)
 {
 	struct conf_env env = {.open = open_file, .arg = h};
 	struct conf_text *text;
@@ -85,13 +90,17 @@ static int open_all(struct holding *h, const char *path, const struct holding *o
 	if (!err)
 		err = conf_text_seal(h->loaded->text, &h->text_fd);
 	if (!err)
-		err = listen_open(&h->listeners, &h->loaded->settings, settings_workers(&h->loaded->settings),
+		err = listen_open(&h->listeners, &h->loaded->settings,
+				  settings_workers(&h->loaded->settings),
 				  old ? &old->listeners : NULL, faults);
+	if (!err)
+		err = descriptors_allow(&h->loaded->settings, h->listeners.n, faults);
 	h->locals = listen_locals(&h->local);
 	return err ? err : open_metrics(h, old, faults);
 }
 
-struct holding *holding_new(const char *path, uint64_t generation, const struct holding *old, struct conf_faults *faults)
+struct holding *holding_new(const char *path, uint64_t generation, const struct holding *old,
+			    struct conf_faults *faults)
 {
 	struct holding *h = calloc(1, sizeof(*h));
 
@@ -139,7 +148,9 @@ static int send_wait(int ipc, const struct ipc_msg *msg, int fd)
 
 int holding_send(const struct holding *h, int ipc)
 {
-	struct ipc_msg msg = {.magic = IPC_MAGIC, .type = IPC_BEGIN, .generation = h->generation,
+	struct ipc_msg msg = {.magic = IPC_MAGIC,
+			      .type = IPC_BEGIN,
+			      .generation = h->generation,
 			      .workers = settings_workers(&h->loaded->settings)};
 	int err = send_wait(ipc, &msg, h->text_fd);
 
