@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Several targets for one request (RFC 3261 §16.5 to §16.8): in parallel, one after the other, and which answer comes back.
 
-Targets in parallel come out of a redirection that the proxy follows: the first hop answers 302 with several Contacts of one q.
+Targets in parallel are the hops of a rule of `route`, or the Contacts of a redirection that the proxy follows.
 """
 import contextlib
 import time
@@ -11,8 +11,9 @@ from margrave import Daemon, Peer, free_port, header, status
 from talk import ack_of, cancel_of, hop_ack, last_of, quiet, reply, request, target, until
 
 
-def rule(domain: str, *hops: str) -> str:
-    return f'{{ domain = "{domain}"; sources = "any"; hops = ( {", ".join(hops)} ); }}'
+def rule(domain: str, *hops: str, parallel: bool = False) -> str:
+    return (f'{{ domain = "{domain}"; sources = "any"; hops = ( {", ".join(hops)} ); '
+            f'{"parallel = true; " if parallel else ""}}}')
 
 
 class World:
@@ -29,7 +30,8 @@ class World:
         dead = f'{{ uri = "sip:127.0.0.1:{self.dead}"; }}'
         refused = f'{{ uri = "sip:127.0.0.1:{self.refused};transport=tcp"; }}'
         ring = f'{{ uri = "sip:127.0.0.1:{self.callees[0].port}"; ring_s = 1; }}'
-        rules = [rule("serial.test", *hop), rule("dead.test", dead, hop[1]), rule("refused.test", refused, hop[1]),
+        once = [f'{{ uri = "sip:127.0.0.1:{p.port}"; }}' for p in self.callees]
+        rules = [rule("parallel.test", *once, parallel=True), rule("two.test", once[0], once[1], hop[2], parallel=True), rule("serial.test", *hop), rule("dead.test", dead, hop[1]), rule("refused.test", refused, hop[1]),
                  rule("ring.test", ring, hop[1])]
         self.proxy = stack.enter_context(Daemon(folder, (
             f'zones = ( {{ name = "lab"; listen = ( "udp:127.0.0.1:{port}", "tcp:127.0.0.1:{port}" ); }} );\n'
@@ -43,14 +45,19 @@ class World:
         self.uac.send(text, self.address)
         return text
 
-    def fork(self, q: tuple[str, ...] = ("1.0", "1.0", "1.0")) -> tuple[str, list[str]]:
-        """Call, be redirected to all callees; the INVITE as sent, and as it came to each of those of the highest q."""
+    def fork(self, domain: str = "parallel.test", most: int = 3) -> tuple[str, list[str]]:
+        """Call all callees by a rule; the INVITE as sent, and as it came to each of those of the highest q."""
+        text = self.invite(f"sip:bob@{domain}")
+        return text, [until(peer, "INVITE") for peer in self.callees[:most]]
+
+    def redirected(self, *q: str) -> str:
+        """Call, and be redirected to the callees."""
         text = self.invite(target(self.redirect))
         got = until(self.redirect, "INVITE")
         contacts = [f"Contact: <{target(peer)}>;q={value}" for peer, value in zip(self.callees, q)]
         self.redirect.send(reply(got, 302, *contacts), self.address)
         until(self.redirect, "ACK")
-        return text, [until(peer, "INVITE") for peer, value in zip(self.callees, q) if value == max(q)]
+        return text
 
     def say(self, i: int, got: str, code: int, *lines: str) -> None:
         self.callees[i].send(reply(got, code, *lines, tag=f"t{i}"), self.address)
@@ -155,7 +162,7 @@ def test_6xx_does_not_wait_for_who_has_no_answer_forever(world):
 
 def test_two_200(world):
     """Both callees picked up at once: both 2xx go back, the caller ends one of them (§16.7 step 5, §13.2.2.4)."""
-    text, got = world.fork(("1.0", "1.0", "0.5"))
+    text, got = world.fork("two.test", 2)
     for i in range(2):
         world.say(i, got[i], 200, contact(world.callees[i]))
     answers = {}
@@ -166,12 +173,12 @@ def test_two_200(world):
     for i in range(2):
         world.uac.send(ack_of(world.uac, text, answers[f"t{i}"]), world.address)
         until(world.callees[i], "ACK")
-    assert "INVITE" not in " ".join(last_of(world.callees[2], 0.2))
+    assert not last_of(world.callees[2], 0.2)
 
 
 def test_late_2xx_with_another_tag(world):
     """A 2xx of one branch after the first was passed on: forwarded, as long as its transaction is remembered (RFC 6026)."""
-    text, got = world.fork(("1.0", "1.0", "0.5"))
+    text, got = world.fork("two.test", 2)
     world.say(0, got[0], 200, contact(world.callees[0]))
     first = until(world.uac, 200)
     world.uac.send(ack_of(world.uac, text, first), world.address)
@@ -223,23 +230,25 @@ def test_challenges_are_gathered(world):
     assert ['realm="b"' in value for value in header(answer, "Proxy-Authenticate")] == [True]
 
 
-def test_lower_q_comes_later(world):
-    text, got = world.fork(("1.0", "0.4", "1.0"))
+def test_contacts_of_a_redirection(world):
+    """Two of the same q in parallel, a lower one when both have failed (§16.5, §19.1.4 compared to what was tried)."""
+    text = world.redirected("1.0", "0.4", "1.0")
+    got = [until(world.callees[i], "INVITE") for i in (0, 2)]
+    assert got[0].startswith(f"INVITE {target(world.callees[0])} SIP/2.0")
     assert quiet(world.callees[1], 0.3)
     world.say(0, got[0], 486)
-    world.say(2, got[1], 404)
+    world.say(2, got[1], 302, contact(world.callees[0]))  # was tried: not again
     late = until(world.callees[1], "INVITE")
     world.say(1, late, 200, contact(world.callees[1]))
     answer = until(world.uac, 200)
     world.uac.send(ack_of(world.uac, text, answer), world.address)
     until(world.callees[1], "ACK")
+    while (message := world.callees[0].receive(0.2)):  # retransmissions at most
+        assert header(message, "Via")[0] == header(got[0], "Via")[0]
 
 
 def test_other_requests_fork_too(world):
-    text = request(world.uac, "MESSAGE", target(world.redirect))
-    world.uac.send(text, world.address)
-    got = until(world.redirect, "MESSAGE")
-    world.redirect.send(reply(got, 302, *[contact(peer) for peer in world.callees[:2]]), world.address)
+    world.uac.send(request(world.uac, "MESSAGE", "sip:bob@two.test"), world.address)
     for i in range(2):
         world.say(i, until(world.callees[i], "MESSAGE"), 404 if i == 0 else 200)
     assert status(until(world.uac, 200)) == 200
