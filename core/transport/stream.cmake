@@ -5,7 +5,7 @@ set(TRANSPORT_STREAM
 	stream_out.c tcp.c tls.c tls_context.c tls_context_load.c tls_meter.c tls_name.c tls_sessions.c
 	tls_ticket_keys.c)
 set(TRANSPORT_STREAM_TESTS
-	accept conn conn_alloc conn_memory conn_tls conn_tls_flood conn_tls_threads letter stream
+	accept conn conn_alloc conn_memory conn_refused conn_tls conn_tls_flood conn_tls_threads letter stream
 	tls tls_context tls_meter tls_name tls_resume tls_rules)
 
 # Lets allocations fail. The target is there when the folder has been read.
