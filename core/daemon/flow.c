@@ -189,6 +189,17 @@ static uint64_t call_hash(const struct worker *w, const struct sip_msg *msg)
 	return siphash_13(&w->node->owner_key, id.p, id.n);
 }
 
+/* Datagrams of a dialog come again by themselves, later; a stream would wait 32 s for an answer. */
+static void refuse_moving(struct worker *w, struct tp_rx *rx)
+{
+	struct mg_source source = flow_source(w, &rx->flow);
+
+	if (rx->msg->kind != SIP_KIND_REQUEST || rx->msg->method == SIP_METHOD_ACK)
+		return;
+	if (rx->flow.proven || class_of(w, rx->msg, &source) != OVERLOAD_DIALOG)
+		refuse_overload(w, rx, &source);
+}
+
 static void move(struct worker *w, struct tp_rx *rx, unsigned to, unsigned kind)
 {
 	struct tp_kept *kept = tp_rx_keep(rx);
@@ -199,8 +210,9 @@ static void move(struct worker *w, struct tp_rx *rx, unsigned to, unsigned kind)
 	}
 	if (mailbox_send(w->node->mailbox, w->index, to, kind, letter_seal(kept, LETTER_MESSAGE)) <
 	    0) {
-		tp_kept_free(kept);
 		flow_count(w, FLOW_MOVED_LOST);
+		refuse_moving(w, rx);
+		tp_kept_free(kept);
 		return;
 	}
 	flow_count(w, FLOW_MOVED);

@@ -26,7 +26,7 @@
 #include "event/loop_priv.h"
 
 #define CACHE_LINE 64
-#define TURN_MAX   256 /* letters in a turn of the receiver, shared by its rings */
+#define TURN_MAX   1024 /* letters in a turn of the receiver, shared by its rings */
 #define RING_MIN   8   /* of a ring at least */
 
 struct ring {

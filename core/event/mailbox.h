@@ -28,7 +28,7 @@ MG_MUST_CHECK struct mailbox *mailbox_new(unsigned threads, unsigned room, unsig
  */
 void mailbox_free(struct mailbox *box, void (*drop)(void *letter));
 
-/* Begin to receive as thread `me`, in its loop: `fn(arg, letter)` for each, at most some 256 in a
+/* Begin to receive as thread `me`, in its loop: `fn(arg, letter)` for each, at most some 1024 in a
  * turn; letters that were sent before are there too. From now on what `me` sends wakes others at the
  * end of this loop's turns, behind all its hooks.
  *
