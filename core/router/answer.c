@@ -85,17 +85,6 @@ int route_mark_via(struct sip_view *view, const struct tp_flow *flow)
 
 #define TAG_INPUT_MAX (3 * (SIP_IDENT_MAX + 2) + 4)
 
-static size_t put_field(uint8_t *p, struct sv text)
-{
-	size_t n = text.n < SIP_IDENT_MAX ? text.n : SIP_IDENT_MAX;
-
-	p[0] = (uint8_t)(n >> 8);
-	p[1] = (uint8_t)n;
-	if (n > 0)
-		memcpy(p + 2, text.p, n);
-	return n + 2;
-}
-
 size_t route_to_tag(struct route *route, struct sip_msg *msg, char out[ROUTE_TAG_MAX])
 {
 	static const char hex[] = "0123456789abcdef";
@@ -105,10 +94,10 @@ size_t route_to_tag(struct route *route, struct sip_msg *msg, char out[ROUTE_TAG
 	const struct sip_nameaddr *from = sip_from(msg, &at);
 	const struct sip_cseq *cseq = sip_cseq(msg, &at);
 	uint32_t number = cseq ? cseq->number : 0;
-	size_t n = put_field(input, via ? via->branch : SV(""));
+	size_t n = route_put_field(input, via ? via->branch : SV(""), SIP_IDENT_MAX);
 
-	n += put_field(input + n, sip_call_id(msg));
-	n += put_field(input + n, from ? from->tag : SV(""));
+	n += route_put_field(input + n, sip_call_id(msg), SIP_IDENT_MAX);
+	n += route_put_field(input + n, from ? from->tag : SV(""), SIP_IDENT_MAX);
 	memcpy(input + n, &number, sizeof(number));
 	uint64_t tag = siphash_24(route->env.tag_key, input, n + sizeof(number));
 	for (unsigned i = 0; i < ROUTE_TAG_MAX; i++)
@@ -163,7 +152,8 @@ int route_write_answer(struct route *route, struct sip_view *view, const struct 
 	int n = sip_build_response(&route->out, view, &response);
 	if (n == 0)
 		n = sip_out_flat(&route->out, route->flat, sizeof(route->flat));
-	return n > 0 && user ? edited(route, (size_t)n, user) : n;
+	bool hooks = user && (!route->env.on->replies || route->env.on->replies(route->env.arg));
+	return n > 0 && hooks ? edited(route, (size_t)n, user) : n;
 }
 
 int route_answer(struct route *route, struct sip_view *view, const struct tp_flow *flow,

@@ -35,21 +35,31 @@ static void branch_end(struct route_branch *b, unsigned status, struct tp_rx *rx
 
 void branch_cancel(struct route_branch *b, struct sv reason)
 {
-	if (b->state == BRANCH_SENT)
+	if (b->state == BRANCH_SENT) {
+		/* From here on the transaction's own time counts (§9.1). */
+		wheel_del(loop_wheel(b->ctx->route->env.loop), &b->timer_c);
 		txn_client_cancel(b->client, reason);
-	else if (b->state != BRANCH_DONE)
+	} else if (b->state != BRANCH_DONE) {
 		branch_end(b, 487, NULL);
+	}
 }
 
 /* ---- answers ---- */
 
+/* Timer C begins anew with each provisional response (§16.7 step 2); how long a target may ring is counted from when it was first sent to. */
 static void arm_timer_c(struct route_branch *b)
 {
-	uint32_t ms = b->target->ring_ms ? b->target->ring_ms : b->ctx->route->conf.timer_c_ms;
+	struct route *route = b->ctx->route;
+	uint64_t due = route_now(route) + route->conf.timer_c_ms;
 
-	if (b->ctx->invite)
-		wheel_add(loop_wheel(b->ctx->route->env.loop), &b->timer_c,
-			  route_now(b->ctx->route) + ms);
+	if (!b->ctx->invite)
+		return;
+	if (b->target->ring_ms) {
+		if (!b->ring_until_ms)
+			b->ring_until_ms = route_now(route) + b->target->ring_ms;
+		due = b->ring_until_ms;
+	}
+	wheel_add(loop_wheel(route->env.loop), &b->timer_c, due);
 }
 
 /* §16.8: a branch that rang is cancelled, and its 487 will count as 408; one that was silent has timed out. */
@@ -60,13 +70,29 @@ static void on_timer_c(struct wheel_timer *t, uint64_t now_ms)
 	(void)now_ms;
 	route_count(b->ctx->route, ROUTE_STAT_TIMER_C);
 	b->timed_out = true;
-	if (b->rang)
+	if (b->rang) {
 		txn_client_cancel(b->client, SV("SIP;cause=408;text=\"Request Timeout\""));
-	else
-		branch_end(b, 408, NULL);
+		return;
+	}
+	/* It may be answered before the CANCEL that is owed arrives: that 2xx has to go back too. */
+	txn_client_keep_2xx(b->client, b->ctx->server, NULL, SV(""));
+	branch_end(b, 408, NULL);
 }
 
-/* The target of the present hop did not do: remember it, and try the next. */
+/* What is tried behind the present hop. `answered`: it was there, and said no. */
+static void step_hop(struct route_branch *b, bool answered)
+{
+	if (b->via_flow) {
+		b->via_flow = false;
+	} else if (b->large_tcp && !answered) {
+		b->large_tcp = false; /* the same address again, by a datagram */
+	} else {
+		b->large_tcp = b->tried_stream = false;
+		b->hop++;
+	}
+}
+
+/* The present hop did not do: try the next. `rx` is its answer, NULL when it gave none. */
 static void next_hop(struct route_branch *b, unsigned status, struct tp_rx *rx)
 {
 	struct route *route = b->ctx->route;
@@ -76,13 +102,9 @@ static void next_hop(struct route_branch *b, unsigned status, struct tp_rx *rx)
 		b->client = NULL;
 	}
 	wheel_del(loop_wheel(route->env.loop), &b->timer_c);
-	if (b->large_tcp) /* the same address again, by a datagram */
-		b->large_tcp = false;
-	else if (b->via_flow)
-		b->via_flow = false;
-	else
-		b->hop++;
+	step_hop(b, rx != NULL);
 	b->state = BRANCH_LOOKUP;
+	b->rang = b->timed_out = false;
 	bool stop = b->ctx->final || b->ctx->cancelled || b->ctx->no_more;
 	if (stop || (b->lookup && b->hop >= b->lookup->n)) {
 		branch_end(b, status, rx);
@@ -103,55 +125,69 @@ static uint32_t retry_after_ms(struct sip_msg *msg)
 	return !n ? 0 : n->value > 60 ? 60000 : n->value * 1000;
 }
 
-static void on_response(struct txn_client *client, struct tp_rx *rx)
+/* What an answer says of who gave it: X-8. */
+static void note_health(const struct route_branch *b, struct sip_msg *msg)
 {
-	struct route_branch *b = txn_client_user(client);
-	struct route_context *ctx = b->ctx;
-	struct route *route = ctx->route;
-	unsigned status = rx->msg->status;
+	struct route *route = b->ctx->route;
 
-	if (status > 100 && status < 200) {
-		b->rang = true;
-		if (!txn_client_cancelled(client))
-			arm_timer_c(b); /* §16.7 step 2 */
-	}
-	if (status == 100)
-		return;
-	if (status / 100 == 1 && ctx->final)
-		return;
-	if (status >= 200)
-		dns_target_good(route->env.dns_shared, &b->to.addr, b->to.transport);
-	if (status < 300) {
-		/* A 2xx ends the whole context, which lets go of this branch too. */
-		context_forward(ctx, b, rx->msg, status);
-		return;
-	}
-	if (status == 503) {
+	if (msg->status == 503)
 		dns_target_failed(route->env.dns_shared, &b->to.addr, b->to.transport,
-				  route_now(route), retry_after_ms(rx->msg));
+				  route_now(route), retry_after_ms(msg));
+	else
+		dns_target_good(route->env.dns_shared, &b->to.addr, b->to.transport);
+}
+
+static void on_final(struct route_branch *b, unsigned status, struct tp_rx *rx)
+{
+	note_health(b, rx->msg);
+	if (status == 503)
 		next_hop(b, 503, rx);
-		return;
-	}
-	if (b->timed_out && status == 487)
+	else if (b->timed_out && status == 487)
 		branch_end(b, 408, NULL);
 	else
 		branch_end(b, status, rx);
 }
 
+static void on_response(struct txn_client *client, struct tp_rx *rx)
+{
+	struct route_branch *b = txn_client_user(client);
+	unsigned status = rx->msg->status;
+
+	if (status == 100)
+		return;
+	if (status >= 300) {
+		on_final(b, status, rx);
+		return;
+	}
+	if (status < 200) {
+		b->rang = true;
+		if (!txn_client_cancelled(client))
+			arm_timer_c(b);
+	} else {
+		note_health(b, rx->msg);
+	}
+	/* A 2xx ends the whole context, which lets go of this branch too; unless there is nobody to pass it on to. */
+	if (!context_forward(b->ctx, b, rx->msg, status) && status >= 200)
+		branch_end(b, 502, NULL);
+}
+
+/* RFC 3263 §4.3: another address is tried when none of its kind gave any answer. A flow says nothing of addresses, nor does a try by stream. */
 static void on_failed(struct txn_client *client, int err)
 {
 	struct route_branch *b = txn_client_user(client);
 	struct route *route = b->ctx->route;
+	/* §16.9: what cannot be sent counts as 503 */
+	unsigned status = err == -ETIMEDOUT ? 408 : 503;
 
-	if (!b->large_tcp)
+	if (!b->large_tcp && !b->via_flow)
 		dns_target_failed(route->env.dns_shared, &b->to.addr, b->to.transport,
 				  route_now(route), 0);
-	if (b->ctx->final)
-		branch_end(b, 408, NULL);
-	else if (txn_client_cancelled(client))
+	if (txn_client_cancelled(client))
 		branch_end(b, b->timed_out ? 408 : 487, NULL);
-	else /* §16.9: what cannot be sent counts as 503 */
-		next_hop(b, err == -ETIMEDOUT ? 408 : 503, NULL);
+	else if (b->rang)
+		branch_end(b, status, NULL);
+	else
+		next_hop(b, status, NULL);
 }
 
 static const struct txn_client_ops client_ops = {.response = on_response, .failed = on_failed};
@@ -162,35 +198,24 @@ static const struct txn_client_ops client_ops = {.response = on_response, .faile
 static void send_stateless(struct route_branch *b, struct sv bytes)
 {
 	struct route *route = b->ctx->route;
-	int err = tp_send(route->env.tp, &b->to, bytes, NULL);
-	bool ack = b->ctx->ack;
 
-	if (err)
-		route_count(route, ack ? ROUTE_STAT_DROP_ACK : ROUTE_STAT_DROP_RESPONSE);
-	else
-		route_count(route, ack ? ROUTE_STAT_ACKS : ROUTE_STAT_FORWARDED);
+	if (tp_send(route->env.tp, &b->to, bytes, NULL) < 0) {
+		next_hop(b, 503, NULL);
+		return;
+	}
+	route_count(route, b->ctx->ack ? ROUTE_STAT_ACKS : ROUTE_STAT_FORWARDED);
 	branch_end(b, 0, NULL);
 }
 
-static void branch_send(struct route_branch *b)
+static void send_stateful(struct route_branch *b, struct sv bytes)
 {
 	struct route *route = b->ctx->route;
 	struct sip_where at;
-	struct sv bytes;
-
-	if (route_flatten(route, &b->view, &bytes) < 0) {
-		route_count(route, ROUTE_STAT_NO_MEMORY);
-		branch_end(b, 500, NULL);
-		return;
-	}
-	if (!b->ctx->server) {
-		send_stateless(b, bytes);
-		return;
-	}
 	const struct sip_via *via = sip_view_typed(&b->view, SIP_H_VIA, &at);
-	b->client = via ? txn_client_new(route->env.txn, via->branch, b->view.msg->method, &b->to,
-					 bytes, &client_ops, b)
-			: NULL;
+
+	if (via)
+		b->client = txn_client_new(route->env.txn, via->branch, b->view.msg->method, &b->to,
+					   bytes, &client_ops, b);
 	if (!b->client) {
 		branch_end(b, 503, NULL);
 		return;
@@ -200,9 +225,36 @@ static void branch_send(struct route_branch *b)
 	route_count(route, ROUTE_STAT_FORWARDED);
 }
 
+/* T-14: whether `n` bytes should go by a stream; then everything is built again, because Via and Record-Route name the way out. */
+static bool stream_first(struct route_branch *b, size_t n)
+{
+	if (b->to.transport != SIP_TRANSPORT_UDP || b->to.fixed || b->to.conn || b->tried_stream ||
+	    !tp_try_stream(b->ctx->route->env.tp, &b->to, n))
+		return false;
+	b->large_tcp = b->tried_stream = true;
+	return true;
+}
+
+static void branch_send(struct route_branch *b)
+{
+	struct route *route = b->ctx->route;
+	struct sv bytes;
+
+	if (route_flatten(route, &b->view, &bytes) < 0) {
+		route_count(route, ROUTE_STAT_NO_MEMORY);
+		branch_end(b, 500, NULL);
+	} else if (stream_first(b, bytes.n)) { /* the hooks made it large */
+		branch_try(b);
+	} else if (b->ctx->server) {
+		send_stateful(b, bytes);
+	} else {
+		send_stateless(b, bytes);
+	}
+}
+
 void route_branch_go(struct route_branch *b, enum route_go go)
 {
-	if (b->state != BRANCH_WAITING)
+	if (b->state != BRANCH_WAITING || go == ROUTE_WAIT)
 		return;
 	b->state = BRANCH_LOOKUP;
 	if (go == ROUTE_SKIP)
@@ -211,26 +263,36 @@ void route_branch_go(struct route_branch *b, enum route_go go)
 		branch_send(b);
 }
 
+/* The name that a certificate has to hold: that of the URI which was looked up, before any SRV (RFC 5922 §4, T-7); a maddr says where, not who. */
+static void ask_for_domain(struct route_branch *b)
+{
+	struct sv host = b->next_hop.host;
+
+	if (host.n > 2 && host.p[0] == '[')
+		host = sv_of(host.p + 1, host.n - 2);
+	if (host.n < sizeof(b->to.domain))
+		memcpy(b->to.domain, host.p, host.n);
+}
+
 /* The address and transport of the hop to try now. Returns false when it is no place to send to. */
 static bool choose_hop(struct route_branch *b)
 {
 	struct route *route = b->ctx->route;
 	const struct route_target *t = b->target;
-	uint16_t from = b->ctx->kept->flow.zone;
+	const struct tp_flow *in = &b->ctx->kept->flow;
 
-	b->to = (struct tp_target){.listener = b->ctx->kept->flow.listener};
-	if (b->via_flow) {
-		return tp_conn_target(route->env.tp, t->flow, &b->to) == 0;
-	}
+	b->to = (struct tp_target){.listener = in->listener};
+	if (b->via_flow)
+		return tp_conn_target(route->env.tp, t->flow, &b->to) == 0 &&
+		       (!b->sips || b->to.transport == SIP_TRANSPORT_TLS);
 	const struct dns_hop *hop = &b->lookup->hop[b->hop];
-	struct sv host = b->next_hop.maddr.n ? b->next_hop.maddr : b->next_hop.host;
 
 	b->to.addr = hop->addr;
 	b->to.transport = b->large_tcp ? SIP_TRANSPORT_TCP : hop->transport;
+	b->to.quick = b->large_tcp;
 	b->to.fixed = b->next_hop.transport != SIP_TRANSPORT_NONE;
-	if (host.n < sizeof(b->to.domain))
-		memcpy(b->to.domain, host.p, host.n);
-	if (tp_pick(route->env.tp, t->zone, from, &b->to) < 0)
+	ask_for_domain(b);
+	if (tp_pick(route->env.tp, t->zone, in->zone, &b->to) < 0)
 		return false;
 	if (tp_forbidden(route->env.tp, &b->to)) {
 		route_count(route, ROUTE_STAT_FORBIDDEN);
@@ -239,48 +301,48 @@ static bool choose_hop(struct route_branch *b)
 	return true;
 }
 
-/* T-14: a large request goes by a stream, if there may be one. Returns true when the hop was changed and has to be built again. */
-static bool too_large(struct route_branch *b)
+/* Build the message for the present hop: by a stream when it turns out large. */
+static int build_for_hop(struct route_branch *b)
 {
-	struct route *route = b->ctx->route;
-	struct sv bytes;
+	struct sip_out *out = &b->ctx->route->out;
+	int err = branch_build(b);
 
-	if (b->to.transport != SIP_TRANSPORT_UDP || b->to.fixed || b->to.conn || b->via_flow)
-		return false;
-	if (route_flatten(route, &b->view, &bytes) < 0 ||
-	    !tp_try_stream(route->env.tp, &b->to, bytes.n))
-		return false;
-	b->large_tcp = true;
-	return true;
+	if (err || b->to.transport != SIP_TRANSPORT_UDP)
+		return err;
+	sip_out_init(out, b->view.arena);
+	sip_view_write(&b->view, out);
+	if (!stream_first(b, out->len))
+		return 0;
+	if (choose_hop(b))
+		return branch_build(b);
+	b->large_tcp = false; /* no way out by it: as it was */
+	return choose_hop(b) ? branch_build(b) : MG_ENOENT;
 }
 
-/* Build the message for the present hop and send it; on failure go to the next. */
+/* Build the message for the present hop, ask the hooks, and send it; on failure go to the next. */
 static void branch_try(struct route_branch *b)
 {
-	struct route *route = b->ctx->route;
+	struct route_context *ctx = b->ctx;
+	struct route *route = ctx->route;
 
-	for (;;) {
-		bool usable = choose_hop(b);
-		int err = usable ? branch_build(b) : 0;
-
-		if (err) {
-			route_count(route, ROUTE_STAT_NO_MEMORY);
-			branch_end(b, 500, NULL);
-			return;
-		}
-		if (!usable) {
-			next_hop(b, 503, NULL);
-			return;
-		}
-		if (b->large_tcp || !too_large(b))
-			break;
+	if (!choose_hop(b)) {
+		next_hop(b, 503, NULL);
+		return;
+	}
+	if (build_for_hop(b) < 0) {
+		route_count(route, ROUTE_STAT_NO_MEMORY);
+		branch_end(b, 500, NULL);
+		return;
 	}
 	route_count(route, ROUTE_STAT_BRANCHES);
-	switch (route->env.on->branch(route->env.arg, b->ctx, b)) {
-	case ROUTE_WAIT: b->state = BRANCH_WAITING; return;
-	case ROUTE_SKIP: branch_end(b, 480, NULL); return;
-	case ROUTE_GO: branch_send(b);
+	/* A hook may end the request: it and the branch stay until it has returned. */
+	context_enter(ctx);
+	enum route_go go = route->env.on->branch(route->env.arg, ctx, b);
+	if (!ctx->final && b->state == BRANCH_LOOKUP) {
+		b->state = BRANCH_WAITING;
+		route_branch_go(b, go);
 	}
+	context_leave(ctx);
 }
 
 /* ---- looking up ---- */
@@ -311,7 +373,8 @@ static void look_up(struct route_branch *b)
 		.host = uri->maddr.n ? uri->maddr : uri->host,
 		.port = uri->port,
 		.transport = uri->transport,
-		.sips = uri->scheme == SIP_SCHEME_SIPS,
+		.sips = b->sips,
+		.seed = b->ctx->server ? 0 : stateless_seed(b->ctx->route, b->ctx->view),
 	};
 
 	want.can = tp_can(route->env.tp, &want.v4, &want.v6);
@@ -329,14 +392,12 @@ static void look_up(struct route_branch *b)
 	}
 }
 
-void branch_start(struct route_context *ctx, struct route_target *target, unsigned breadth)
+bool branch_start(struct route_context *ctx, struct route_target *target, unsigned breadth)
 {
 	struct route_branch *b = arena_zalloc(ctx->arena, sizeof(*b));
 
-	if (!b) {
-		route_count(ctx->route, ROUTE_STAT_NO_MEMORY);
-		return;
-	}
+	if (!b)
+		return false;
 	b->ctx = ctx;
 	b->target = target;
 	b->breadth = breadth;
@@ -351,6 +412,7 @@ void branch_start(struct route_context *ctx, struct route_target *target, unsign
 		branch_try(b);
 	else
 		look_up(b);
+	return true;
 }
 
 struct sip_view *route_branch_view(struct route_branch *b)

@@ -30,16 +30,18 @@ int branch_next_hop(struct route_branch *b)
 	struct route_context *ctx = b->ctx;
 	const struct route_target *t = b->target;
 	bool loose = true;
-	struct sv uri = t->next_hop;
+	struct sv uri = t->next_hop, ruri = t->uri.n ? t->uri : sip_view_ruri(ctx->view);
 	struct sip_where at;
 
 	if (uri.n == 0)
 		uri = first_route(ctx->view, &loose);
-	b->strict = !loose;
 	if (uri.n == 0)
-		uri = t->uri.n ? t->uri : sip_view_ruri(ctx->view);
+		uri = ruri;
 	if (sip_uri_parse(&b->next_hop, uri, &at) < 0)
 		return 400;
+	b->strict = !loose || (t->next_hop.n && t->as_route && !b->next_hop.lr);
+	/* RFC 5630 §3.1.1: a sips Request-URI asks for TLS on every hop, whoever decides which that is. */
+	b->sips = b->next_hop.scheme == SIP_SCHEME_SIPS || route_is_sips(ruri);
 	if (b->next_hop.scheme == SIP_SCHEME_SIP || b->next_hop.scheme == SIP_SCHEME_SIPS)
 		return 0;
 	return b->next_hop.scheme == SIP_SCHEME_TEL ? 404 : 416;
@@ -82,7 +84,8 @@ static int record_route(struct route_branch *b, uint16_t listener, const struct 
 	char text[LINE_MAX_OURS], sentby[TP_SENTBY_MAX], user[TOKEN_MAX];
 	const struct sip_nameaddr *from = sip_view_typed(&b->view, SIP_H_FROM, &at);
 	const struct sip_uri *ruri = sip_view_uri(&b->view, &at);
-	bool sips = ruri && ruri->scheme == SIP_SCHEME_SIPS;
+	/* §16.6 step 4. Who reaches us otherwise could not follow a sips URI. */
+	bool sips = transport == SIP_TRANSPORT_TLS && ruri && ruri->scheme == SIP_SCHEME_SIPS;
 
 	if (!from)
 		return MG_EPARSE;
@@ -134,27 +137,33 @@ static int own_route(struct route_branch *b)
 	char text[SIP_URI_MAX + 8];
 	struct sv hop = b->target->next_hop;
 
-	if (!b->target->as_route || hop.n == 0 || hop.n > SIP_URI_MAX)
+	if (!b->target->as_route || hop.n == 0)
 		return 0;
+	if (hop.n > SIP_URI_MAX)
+		return MG_ELIMIT;
 	int n = snprintf(text, sizeof(text), "<%.*s>", SV_ARG(hop));
 	return sip_view_prepend(&b->view, SIP_H_ROUTE, SV(""), sv_of(text, (size_t)n));
 }
 
+/* §16.6 step 6: the Request-URI becomes the last Route, the first Route the Request-URI, without what may not stand in one (§19.1.1). */
 static int strict_route(struct route_branch *b)
 {
-	char text[SIP_URI_MAX + 8], route[SIP_URI_MAX + 8];
+	char text[SIP_URI_MAX + 8], hop[SIP_URI_MAX];
 	struct sv ruri = sip_view_ruri(&b->view);
-	struct sv hop = b->next_hop.text;
+	const struct sip_uri *uri = &b->next_hop;
+	struct sv first = uri->headers.n ? sv_span(uri->text.p, uri->headers.p - 1) : uri->text;
 
-	if (!b->strict || ruri.n > SIP_URI_MAX || hop.n > SIP_URI_MAX)
+	if (!b->strict)
 		return 0;
+	if (ruri.n > SIP_URI_MAX || first.n > SIP_URI_MAX)
+		return MG_ELIMIT;
 	int n = snprintf(text, sizeof(text), "<%.*s>", SV_ARG(ruri));
-	int m = snprintf(route, sizeof(route), "%.*s", SV_ARG(hop));
+	memcpy(hop, first.p, first.n);
 	int err = sip_view_append(&b->view, SIP_H_ROUTE, SV(""), sv_of(text, (size_t)n));
 
 	if (!err)
 		err = sip_view_pop(&b->view, SIP_H_ROUTE);
-	return err ? err : sip_view_set_uri(&b->view, sv_of(route, (size_t)m));
+	return err ? err : sip_view_set_uri(&b->view, sv_of(hop, first.n));
 }
 
 /* ---- step 8: Via ---- */

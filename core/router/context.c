@@ -10,6 +10,8 @@
 
 static void finish(struct route_context *ctx, unsigned status);
 static void next_step(struct route_context *ctx);
+static void consider(struct route_context *ctx, struct route_branch *b, unsigned status,
+		     struct tp_rx *rx);
 
 struct route_context *route_begin(struct route *route, const struct route_start *start)
 {
@@ -24,7 +26,6 @@ struct route_context *route_begin(struct route *route, const struct route_start 
 	ctx->server = start->server;
 	ctx->in = *start->in;
 	ctx->loop_hash = start->loop_hash;
-	ctx->stateless = start->stateless;
 	ctx->user = start->user;
 	ctx->invite = start->view->msg->method == SIP_METHOD_INVITE;
 	ctx->ack = start->view->msg->method == SIP_METHOD_ACK;
@@ -35,13 +36,13 @@ struct route_context *route_begin(struct route *route, const struct route_start 
 	return ctx;
 }
 
-static void context_enter(struct route_context *ctx)
+void context_enter(struct route_context *ctx)
 {
 	ctx->busy++;
 }
 
 /* The last thing a function does with a context. */
-static void context_leave(struct route_context *ctx)
+void context_leave(struct route_context *ctx)
 {
 	struct route *route = ctx->route;
 
@@ -86,10 +87,32 @@ static void start_group(struct route_context *ctx)
 		end++;
 	unsigned n = end - first, share = ctx->breadth / n, more = ctx->breadth % n;
 
-	/* Targets may be moved by route_add behind `started` only: these stay where they are. */
+	/* Targets may be moved by route_add behind `started` only: these stay where they are. While this runs, branches that end at once are not all
+	 * there are: `pending` holds a share for the group. */
 	ctx->started = end;
-	for (unsigned i = 0; i < n && !ctx->final && !ctx->no_more; i++)
-		branch_start(ctx, &ctx->target[first + i], share + (i < more));
+	ctx->pending++;
+	for (unsigned i = 0; i < n && !ctx->final && !ctx->no_more && !ctx->cancelled; i++)
+		if (!branch_start(ctx, &ctx->target[first + i], share + (i < more))) {
+			route_count(ctx->route, ROUTE_STAT_NO_MEMORY);
+			consider(ctx, NULL, 500, NULL);
+		}
+	ctx->pending--;
+}
+
+/* §16.3 step 3. Others are refused before there is a context; an ACK has no other place to end, and would go round for ever. */
+static bool out_of_hops(struct route_context *ctx)
+{
+	struct sip_where at;
+	const struct sip_number *n = sip_view_typed(ctx->view, SIP_H_MAX_FORWARDS, &at);
+
+	return n && n->value == 0;
+}
+
+static void refuse_status(struct route_context *ctx, unsigned status)
+{
+	struct sip_response r = {.status = status};
+
+	route_refuse(ctx, &r);
 }
 
 void route_go(struct route_context *ctx)
@@ -100,12 +123,15 @@ void route_go(struct route_context *ctx)
 	context_enter(ctx);
 	if (breadth && breadth->value < ctx->breadth)
 		ctx->breadth = breadth->value;
-	if (breadth && breadth->value == 0) {
-		struct sip_response r = {.status = 440, .reason = SV("Max-Breadth Exceeded")};
-		route_refuse(ctx, &r);
-	} else {
+	/* §16.11: without state there is one target, each time the same. */
+	if (!ctx->server && ctx->n_targets > 1)
+		ctx->n_targets = 1;
+	if (out_of_hops(ctx))
+		refuse_status(ctx, 483);
+	else if (ctx->breadth == 0)
+		refuse_status(ctx, 440);
+	else
 		next_step(ctx);
-	}
 	context_leave(ctx);
 }
 
@@ -141,22 +167,41 @@ static bool response_view(struct route_context *ctx, struct sip_msg *msg, struct
 	return sip_view_pop(view, SIP_H_VIA) == 0 && sip_view_first(view, SIP_H_VIA) != SIP_NO_INST;
 }
 
-void context_forward(struct route_context *ctx, struct route_branch *b, struct sip_msg *msg,
+/* Whether the sender has its final response, as far as we can give it one. RFC 4320 §4.2: of a 408 to anything but an INVITE none is sent. */
+static bool answered(const struct route_context *ctx)
+{
+	return txn_server_status(ctx->server) >= 200;
+}
+
+/* Hooks, or the lack of memory, kept the final response back. Nobody may wait for ever: a bare one that no hook sees, made of the request alone. */
+static void answer_bare(struct route_context *ctx)
+{
+	struct sip_response r = {.status = 500};
+
+	if (answered(ctx))
+		return;
+	ctx->best.status = 500;
+	if (route_reply(ctx->route, ctx->server, ctx->view, &r, NULL) < 0)
+		route_count(ctx->route, ROUTE_STAT_NO_MEMORY);
+}
+
+bool context_forward(struct route_context *ctx, struct route_branch *b, struct sip_msg *msg,
 		     unsigned status)
 {
 	struct sip_view view;
-	bool last = status >= 200;
 
-	if (!ctx->server)
-		return;
-	context_enter(ctx);
-	if (!response_view(ctx, msg, &view))
+	if (!response_view(ctx, msg, &view)) {
 		route_count(ctx->route, ROUTE_STAT_DROP_RESPONSE);
-	else
-		send_view(ctx, b, &view, status);
-	if (last)
+		return false;
+	}
+	context_enter(ctx);
+	send_view(ctx, b, &view, status);
+	if (status >= 200) {
 		finish(ctx, status);
+		answer_bare(ctx);
+	}
 	context_leave(ctx);
+	return true;
 }
 
 /* §16.7 step 7: the challenges of the others go with a 401 or 407. */
@@ -171,47 +216,80 @@ static void add_challenges(struct route_context *ctx, struct sip_view *view, uns
 	}
 }
 
+/* RFC 4320 §4.2: nobody waits for a 408 to anything but an INVITE any more; the transaction knows what that means. */
+static void fall_silent(struct route_context *ctx)
+{
+	if (txn_server_reply(ctx->server, 408, SV("")) < 0)
+		route_count(ctx->route, ROUTE_STAT_DROP_RESPONSE);
+	finish(ctx, 408);
+}
+
+/* §16.7 step 6, X-8: that somebody behind us is overloaded is not said of ourselves. That none of our targets can be reached is. */
+static void hide_503(struct route_context *ctx, struct sip_view *view)
+{
+	if (sip_view_set_status(view, 500, sip_reason(500)) < 0 ||
+	    sip_view_remove_all(view, SIP_H_RETRY_AFTER) < 0)
+		route_count(ctx->route, ROUTE_STAT_NO_MEMORY);
+}
+
+/* No server: an ACK, or in stateless mode. Only a failure has a status. */
+static void end_stateless(struct route_context *ctx)
+{
+	if (ctx->best.status)
+		route_count(ctx->route, ctx->ack ? ROUTE_STAT_DROP_ACK : ROUTE_STAT_DROP_REQUEST);
+	finish(ctx, 0);
+}
+
+static unsigned best_status(const struct route_context *ctx)
+{
+	if (ctx->best.status == 503 && !ctx->best.local)
+		return 500;
+	return ctx->best.status ? ctx->best.status : 480; /* §16.5: there was no target */
+}
+
 /* Send what is the best answer by now (§16.7 step 6). */
 static void send_best(struct route_context *ctx)
 {
-	unsigned status = ctx->best.status ? ctx->best.status : 408;
+	unsigned status = best_status(ctx);
 	struct sip_msg *msg = ctx->best.kept ? ctx->best.kept->msg
 			      : ctx->best.rx ? ctx->best.rx->msg
 					     : NULL;
 	struct sip_view view;
 
 	if (!ctx->server) {
-		finish(ctx, 0);
+		end_stateless(ctx);
+		return;
+	}
+	if (status == 408 && !ctx->invite) {
+		fall_silent(ctx);
 		return;
 	}
 	if (!msg || !response_view(ctx, msg, &view)) {
-		/* RFC 4320 §4.2: nobody waits for a 408 to anything but an INVITE any more. */
-		struct sip_response r = {.status = status};
-		if (status == 408 && !ctx->invite)
-			finish(ctx, 408);
-		else
-			route_refuse(ctx, &r);
+		refuse_status(ctx, status);
 		return;
 	}
 	add_challenges(ctx, &view, status);
-	if (status == 503) { /* ours is not the one that is overloaded: X-8 */
-		status = 500;
-		if (sip_view_set_status(&view, 500, sip_reason(500)) < 0 ||
-		    sip_view_remove_all(&view, SIP_H_RETRY_AFTER) < 0)
-			route_count(ctx->route, ROUTE_STAT_NO_MEMORY);
-	}
+	if (msg->status == 503)
+		hide_503(ctx, &view);
 	send_view(ctx, ctx->best.branch, &view, status);
 	finish(ctx, status);
+	answer_bare(ctx);
 }
 
 void route_refuse(struct route_context *ctx, const struct sip_response *response)
 {
+	if (ctx->final)
+		return;
 	context_enter(ctx);
-	/* Whether it could be sent or not, nothing more will be. */
-	int err = ctx->server && !ctx->final
-			  ? route_reply(ctx->route, ctx->server, ctx->view, response, ctx->user)
-			  : 0;
-	finish(ctx, err || !ctx->server ? 0 : response->status);
+	if (!ctx->server) {
+		route_count(ctx->route, ctx->ack ? ROUTE_STAT_DROP_ACK : ROUTE_STAT_DROP_REQUEST);
+		finish(ctx, 0);
+	} else {
+		/* What it returns is answer_bare's to see. */
+		(void)route_reply(ctx->route, ctx->server, ctx->view, response, ctx->user);
+		finish(ctx, response->status);
+		answer_bare(ctx);
+	}
 	context_leave(ctx);
 }
 
@@ -249,25 +327,31 @@ static void keep_best(struct route_context *ctx)
 		route_count(ctx->route, ROUTE_STAT_NO_MEMORY); /* its status goes back alone */
 }
 
-/* Every branch so far is done: the next group, what FAILURE hooks add, or the answer. */
+/* Whether there are targets to try, those that FAILURE hooks add too. */
+static bool more_targets(struct route_context *ctx)
+{
+	struct route *route = ctx->route;
+
+	if (ctx->no_more || ctx->cancelled)
+		return false;
+	if (ctx->started < ctx->n_targets || !ctx->server)
+		return ctx->started < ctx->n_targets;
+	keep_best(ctx);
+	unsigned status = ctx->best.status ? ctx->best.status : 480;
+	return route->env.on->failure(route->env.arg, ctx, status) && !ctx->final &&
+	       !ctx->cancelled && ctx->started < ctx->n_targets;
+}
+
+/* Every branch so far is done: the next group, or the answer. */
 static void next_step(struct route_context *ctx)
 {
 	while (!ctx->final && ctx->pending == 0) {
-		bool more = ctx->started < ctx->n_targets;
-
-		if (!ctx->no_more && !ctx->cancelled && !more && ctx->server) {
+		if (more_targets(ctx)) {
 			keep_best(ctx);
-			more = ctx->route->env.on->failure(ctx->route->env.arg, ctx,
-							   ctx->best.status) &&
-			       ctx->started < ctx->n_targets;
+			start_group(ctx);
+		} else if (!ctx->final) {
+			send_best(ctx);
 		}
-		if (ctx->no_more || ctx->cancelled || !more || ctx->final) {
-			if (!ctx->final)
-				send_best(ctx);
-			return;
-		}
-		keep_best(ctx);
-		start_group(ctx);
 	}
 }
 
@@ -302,29 +386,8 @@ static void consider(struct route_context *ctx, struct route_branch *b, unsigned
 	ctx->best.kept = NULL;
 	ctx->best.status = status;
 	ctx->best.rx = rx;
+	ctx->best.local = !rx;
 	ctx->best.branch = b;
-}
-
-/* §16.5: the Contacts of a 3xx become targets, each once. Returns whether any did. */
-static bool recurse(struct route_context *ctx, struct sip_msg *msg)
-{
-	struct sip_each each;
-	struct sip_nameaddr contact;
-	bool any = false;
-
-	sip_each_start(&each, msg, SIP_H_CONTACT);
-	while (sip_each_addr(&each, &contact)) {
-		int q = sip_nameaddr_q(&contact);
-		struct route_target t = {.q = (uint16_t)(q < 0 ? 1000 : q), .zone = TP_ANY_ZONE};
-		bool again = contact.star;
-
-		for (unsigned i = 0; i < ctx->n_targets; i++)
-			again = again || sv_eq(ctx->target[i].uri, contact.uri.text);
-		if (!again && arena_dup(ctx->arena, contact.uri.text, &t.uri) == 0 &&
-		    route_add(ctx, &t) == 0)
-			any = true;
-	}
-	return any;
 }
 
 void context_branch_done(struct route_branch *b, unsigned status, struct tp_rx *rx)
@@ -338,8 +401,8 @@ void context_branch_done(struct route_branch *b, unsigned status, struct tp_rx *
 		context_leave(ctx);
 		return;
 	}
-	bool followed =
-		rx && status / 100 == 3 && ctx->route->conf.recurse && recurse(ctx, rx->msg);
+	bool followed = rx && status / 100 == 3 && !ctx->no_more && !ctx->cancelled &&
+			redirect_follow(b, rx->msg);
 	if (!followed)
 		consider(ctx, b, status, rx);
 	if (status >= 600 && !ctx->no_more) { /* §16.7 step 5 */
@@ -365,10 +428,8 @@ void route_cancel(struct route_context *ctx, struct sv reason)
 		ctx->cancelled = true;
 		list_for_each_safe (it, after, &ctx->branches)
 			branch_cancel(container_of(it, struct route_branch, link), reason);
-		if (ctx->pending == 0 && !ctx->final) {
-			struct sip_response r = {.status = 487};
-			route_refuse(ctx, &r);
-		}
+		if (ctx->pending == 0 && !ctx->final)
+			refuse_status(ctx, 487);
 	}
 	context_leave(ctx);
 }

@@ -3,6 +3,7 @@
  * core: a worker's proxy core: its making, writing messages, and the further 2xx that come when a request's context is gone.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "router/route_priv.h"
 
@@ -42,6 +43,22 @@ int route_flatten(struct route *route, struct sip_view *view, struct sv *bytes)
 		return n;
 	*bytes = sv_of(route->flat, (size_t)n);
 	return 0;
+}
+
+size_t route_put_field(uint8_t *p, struct sv text, size_t max)
+{
+	size_t n = text.n < max ? text.n : max;
+
+	p[0] = (uint8_t)(n >> 8);
+	p[1] = (uint8_t)n;
+	if (n > 0)
+		memcpy(p + 2, text.p, n);
+	return n + 2;
+}
+
+bool route_is_sips(struct sv uri)
+{
+	return uri.n > 5 && sv_ieq(sv_of(uri.p, 5), SV("sips:"));
 }
 
 uint16_t route_branch_zone(const struct route_branch *b)

@@ -46,6 +46,9 @@ static bool open_token(struct route *route, const struct sip_uri *uri, const str
 		route_count(route, ROUTE_STAT_TOKENS_BAD);
 		return false;
 	}
+	/* Who has been in a dialog has its token, and may begin another with the same Call-ID and tag: that is a new request (F-4). */
+	if (ids->to_tag.n == 0)
+		return true;
 	in->in_dialog = true;
 	in->from_caller = from_caller;
 	in->zone = zone_of(route, token.zone);
@@ -175,17 +178,6 @@ int route_preprocess(struct route *route, struct sip_view *view, const struct tp
 
 #define LOOP_INPUT_MAX (SIP_URI_MAX + 4 * (SIP_IDENT_MAX + 2) + 16 + 8 * SIP_HEADER_LINES_MAX)
 
-static size_t put_field(uint8_t *p, struct sv text, size_t max)
-{
-	size_t n = text.n < max ? text.n : max;
-
-	p[0] = (uint8_t)(text.n >> 8);
-	p[1] = (uint8_t)text.n;
-	if (n > 0)
-		memcpy(p + 2, text.p, n);
-	return n + 2;
-}
-
 /* The lines of a header as a hash each: they may be long, and mostly there are none. */
 static size_t put_lines(struct route *route, struct sip_msg *msg, enum sip_hid id, uint8_t *p)
 {
@@ -209,11 +201,11 @@ static uint64_t loop_hash(struct route *route, struct sip_msg *msg)
 	const struct sip_nameaddr *from = sip_from(msg, &at), *to = sip_to(msg, &at);
 	const struct sip_cseq *cseq = sip_cseq(msg, &at);
 	uint32_t number = cseq ? cseq->number : 0;
-	size_t n = put_field(input, sip_ruri_text(msg), SIP_URI_MAX);
+	size_t n = route_put_field(input, sip_ruri_text(msg), SIP_URI_MAX);
 
-	n += put_field(input + n, sip_call_id(msg), SIP_IDENT_MAX);
-	n += put_field(input + n, from ? from->tag : SV(""), SIP_IDENT_MAX);
-	n += put_field(input + n, to ? to->tag : SV(""), SIP_IDENT_MAX);
+	n += route_put_field(input + n, sip_call_id(msg), SIP_IDENT_MAX);
+	n += route_put_field(input + n, from ? from->tag : SV(""), SIP_IDENT_MAX);
+	n += route_put_field(input + n, to ? to->tag : SV(""), SIP_IDENT_MAX);
 	memcpy(input + n, &number, sizeof(number));
 	n += sizeof(number);
 	n += put_lines(route, msg, SIP_H_ROUTE, input + n);

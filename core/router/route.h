@@ -21,6 +21,7 @@ struct route_conf {
 	uint32_t timer_c_ms;               /* 185 000; more than 180 000 */
 	bool record_route;                 /* stay in dialogs: true */
 	bool recurse;                      /* try the Contacts of a 3xx: false */
+	uint64_t no_recurse_zones;         /* bit i: not of those that come from zone i (F-7) */
 	uint16_t zone_token[TP_ZONES_MAX]; /* token_zone of each zone */
 	unsigned n_zones;
 };
@@ -35,7 +36,7 @@ struct route_target {
 	uint16_t q;
 	uint16_t zone;    /* to leave by, TP_ANY_ZONE */
 	tp_conn flow;     /* a connection to try first, 0: none */
-	uint32_t ring_ms; /* 0: timer C */
+	uint32_t ring_ms; /* from when it is first sent to; 0: timer C */
 	void *user;
 };
 
@@ -47,6 +48,8 @@ struct route_events {
 	/* A response is about to go back, of a branch or (b NULL) our own: its view may be edited. `user` is that of the context or answer, NULL for a
 	 * response whose request is forgotten. False: it does not go. */
 	bool (*reply)(void *arg, void *user, struct route_branch *b, struct sip_view *view);
+	/* Whether reply() would look at a response of our own now; NULL: always. When not, it is not parsed for it, and refusals stay cheap. */
+	bool (*replies)(void *arg);
 	/* All failed with `status`: true when route_add gave more. */
 	bool (*failure)(void *arg, struct route_context *ctx, unsigned status);
 	/* The final response was sent (or none is owed): whoever made the context frees what belongs to it, arena included, in this call. */
@@ -76,9 +79,9 @@ void route_configure(struct route *route, const struct route_conf *conf);
 /* ---- before anything (§16.3, §16.4) ---- */
 
 struct route_in {
-	bool in_dialog; /* a token of ours opened (F-4) */
+	bool in_dialog; /* it has a To tag, and a token of ours opened (F-4) */
 	bool from_caller;
-	bool preloaded; /* it had Routes of ours without a token, or Routes to others, and is not in a dialog (F-3) */
+	bool preloaded; /* it has Routes to others, and is not in a dialog (F-3) */
 	bool bad_token; /* something like a token that did not open */
 	bool routed;    /* Routes are left: the first of them is where it goes */
 	bool to_us;     /* the Request-URI names ourselves */
@@ -145,7 +148,7 @@ MG_MUST_CHECK int route_add(struct route_context *ctx, const struct route_target
 /* Send to the targets, highest q first. Exactly one done() follows, perhaps before this returns. */
 void route_go(struct route_context *ctx);
 
-/* End a request with a response of our own; done() follows. Also before route_go. Its reply() runs. */
+/* End a request with a response of our own; done() follows. Also before route_go. Its reply() runs; what it keeps back is replaced by a bare 500. */
 void route_refuse(struct route_context *ctx, const struct sip_response *response);
 
 /* The INVITE was cancelled (§16.10): branches are cancelled; those that were not sent end with 487. `reason` is the value of the CANCEL's Reason header,
@@ -155,7 +158,7 @@ void route_cancel(struct route_context *ctx, struct sv reason);
 /* A branch that said ROUTE_WAIT goes on. */
 void route_branch_go(struct route_branch *b, enum route_go go);
 
-/* The process ends: branches are let go without a word, done() follows. */
+/* The process ends: branches are let go (INVITEs that rang are cancelled), done() follows. */
 void route_abandon(struct route_context *ctx);
 
 void *route_user(const struct route_context *ctx);

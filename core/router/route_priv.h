@@ -44,8 +44,16 @@ struct route_branch {
 	struct tp_target to;
 	struct txn_client *client;
 	struct wheel_timer timer_c;
-	unsigned breadth; /* its share of Max-Breadth */
-	bool lookup_open, via_flow, large_tcp, rang, timed_out, strict;
+	unsigned breadth;       /* its share of Max-Breadth */
+	uint64_t ring_until_ms; /* end of target->ring_ms, 0: not sent yet */
+	bool lookup_open;
+	bool via_flow;     /* by the target's flow now */
+	bool large_tcp;    /* by TCP now, because it is large; the address says UDP */
+	bool tried_stream; /* that was tried at this address */
+	bool rang;         /* a provisional response came from the present hop */
+	bool timed_out;    /* Timer C */
+	bool strict;       /* the next hop is a strict router */
+	bool sips;         /* nothing but TLS will do */
 	void *user;
 };
 
@@ -67,19 +75,19 @@ struct route_context {
 	struct list branches;
 	struct route_target target[ROUTE_TARGETS_MAX];
 	unsigned n_targets, started; /* those before `started` have had their turn */
-	unsigned pending;            /* branches that are not done */
-	unsigned breadth;            /* Max-Breadth left for this request */
+	unsigned pending; /* branches that are not done, and a group that is being started */
+	unsigned breadth; /* Max-Breadth left for this request */
 	struct {
 		unsigned status;      /* 0: no response yet */
 		struct tp_kept *kept; /* NULL: of our own, or in `rx` */
 		struct tp_rx *rx;     /* during the call that brought it */
 		struct route_branch *branch;
-		bool local;
+		bool local; /* it was never a response: of our own */
 	} best;
 	struct route_challenge challenge[ROUTE_CHALLENGES_MAX];
 	unsigned n_challenges;
 	unsigned busy; /* calls from here that are on the stack: it must not end meanwhile */
-	bool invite, ack, stateless, cancelled, no_more, final;
+	bool invite, ack, cancelled, no_more, final;
 	void *user;
 };
 
@@ -100,10 +108,17 @@ int route_flatten(struct route *route, struct sip_view *view, struct sv *bytes);
 int route_write_answer(struct route *route, struct sip_view *view, const struct sip_response *r,
 		       void *user);
 
+/* Append a text with its length before it, cut at `max`, to what is hashed. Returns bytes: text.n + 2 at most. */
+size_t route_put_field(uint8_t *p, struct sv text, size_t max);
+
+/* Whether a URI's scheme is sips. */
+bool route_is_sips(struct sv uri);
+
 /* ---- branch.c ---- */
 
-/* Begin a branch: looks its next hop up. Its end is told to context_branch_done, perhaps before this returns. */
-void branch_start(struct route_context *ctx, struct route_target *target, unsigned breadth);
+/* Begin a branch: looks its next hop up. Its end is told to context_branch_done, perhaps before this returns. False without memory. */
+MG_MUST_CHECK bool branch_start(struct route_context *ctx, struct route_target *target,
+				unsigned breadth);
 /* Cancel it: with a CANCEL when it was sent, else at once. */
 void branch_cancel(struct route_branch *b, struct sv reason);
 /* Let go of whatever it holds, without a word. */
@@ -117,14 +132,24 @@ MG_MUST_CHECK int branch_build(struct route_branch *b);
 MG_MUST_CHECK int branch_next_hop(struct route_branch *b);
 /* Branch parameter of a request that is sent without state (§16.11). */
 size_t stateless_branch(struct route *route, struct sip_view *view, char out[TXN_BRANCH_MAX]);
+/* What chance is replaced with where a retransmission has to go the same way (RFC 3263 §4.4). Not 0. */
+uint64_t stateless_seed(struct route *route, struct sip_view *view);
 
 /* ---- context.c ---- */
 
 /* A branch came to its end: with a response (rx), or with a status of our own (rx NULL). The branch must not be touched afterwards. */
 void context_branch_done(struct route_branch *b, unsigned status, struct tp_rx *rx);
-/* A provisional response, or a 2xx, goes back at once. */
-void context_forward(struct route_context *ctx, struct route_branch *b, struct sip_msg *msg,
+/* What may end a context runs between these two; behind the second it, and its branches, may be gone. */
+void context_enter(struct route_context *ctx);
+void context_leave(struct route_context *ctx);
+/* A provisional response, or a 2xx, goes back at once; behind a 2xx the context may be gone. False when it is for nobody, or not to be read: then all is as before. */
+bool context_forward(struct route_context *ctx, struct route_branch *b, struct sip_msg *msg,
 		     unsigned status);
+
+/* ---- redirect.c ---- */
+
+/* Make targets of the Contacts of a 3xx, if they may be followed. Returns whether there were any: then the response itself counts no more. */
+bool redirect_follow(struct route_branch *b, struct sip_msg *msg);
 
 /* ---- best.c ---- */
 

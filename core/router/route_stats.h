@@ -23,6 +23,7 @@
 	X(LOOPS,           "route_loops_total",               COUNTER, "requests that came back unchanged")         \
 	X(TOKENS_BAD,      "route_bad_tokens_total",          COUNTER, "routes of ours that did not open")          \
 	X(DROP_RESPONSE,   "route_dropped_responses_total",   COUNTER, "responses that could not be sent back")     \
+	X(DROP_REQUEST,    "route_dropped_requests_total",    COUNTER, "requests that could not be sent on without state") \
 	X(DROP_ACK,        "route_dropped_acks_total",        COUNTER, "ACKs that could not be sent on")            \
 	X(LATE_2XX,        "route_late_2xx_total",            COUNTER, "further 2xx sent back after the first")     \
 	X(NO_MEMORY,       "route_no_memory_total",           COUNTER, "requests ended for lack of memory")

@@ -9,40 +9,62 @@
 
 #define PREFIX    SIP_BRANCH_COOKIE "s"
 #define PREFIX_N  (sizeof(PREFIX) - 1)
-#define INPUT_MAX (SIP_HEADER_LINE_MAX + SIP_IDENT_MAX + 16)
+#define HASHED    12 /* bytes of the hash that a branch shows */
+#define HOST_PART 256
+#define INPUT_MAX (2 * (SIP_IDENT_MAX + 2) + 2 * (HOST_PART + 2) + 8)
 
-/* Over Call-ID, CSeq number and the Via that was on top when we took it, as we sent it on. */
-static size_t branch_of(struct route *route, struct sv via, struct sv call_id, uint32_t number,
-			char out[TXN_BRANCH_MAX])
+/* Over Call-ID, CSeq number and what tells the Via apart that was on top when we took it, with the address that we noted. The port that we noted is left out: a CANCEL, or
+ * the ACK of a refusal, has to get the branch of its INVITE behind a NAT that chose another one too; all that it decides is which port of an address gets a
+ * response. */
+static void hash_of(struct route *route, const struct sip_via *via, struct sv call_id,
+		    uint32_t cseq, uint8_t mac[SIPHASH_MAC_LEN])
+{
+	uint8_t input[INPUT_MAX];
+	size_t n = route_put_field(input, via->branch, SIP_IDENT_MAX);
+
+	n += route_put_field(input + n, call_id, SIP_IDENT_MAX);
+	n += route_put_field(input + n, via->host, HOST_PART);
+	n += route_put_field(input + n, via->received, HOST_PART);
+	memcpy(input + n, &via->port, sizeof(via->port));
+	n += sizeof(via->port);
+	memcpy(input + n, &cseq, sizeof(cseq));
+	n += sizeof(cseq);
+	input[n++] = via->transport;
+	siphash_mac(route->env.tag_key, input, n, mac);
+}
+
+static size_t branch_of(struct route *route, const struct sip_via *via, struct sv call_id,
+			uint32_t cseq, char out[TXN_BRANCH_MAX])
 {
 	static const char hex[] = "0123456789abcdef";
-	uint8_t mac[SIPHASH_MAC_LEN], input[INPUT_MAX];
-	uint32_t head[3] = {(uint32_t)via.n, (uint32_t)call_id.n, number};
-	size_t n = sizeof(head);
+	uint8_t mac[SIPHASH_MAC_LEN];
 
-	if (via.n > SIP_HEADER_LINE_MAX || call_id.n > SIP_IDENT_MAX)
-		return 0;
-	memcpy(input, head, sizeof(head));
-	memcpy(input + n, via.p, via.n);
-	n += via.n;
-	memcpy(input + n, call_id.p, call_id.n);
-	siphash_mac(route->env.tag_key, input, n + call_id.n, mac);
+	hash_of(route, via, call_id, cseq, mac);
 	memcpy(out, PREFIX, PREFIX_N);
-	for (unsigned i = 0; i < 12; i++) {
+	for (unsigned i = 0; i < HASHED; i++) {
 		out[PREFIX_N + 2 * i] = hex[mac[i] >> 4];
 		out[PREFIX_N + 2 * i + 1] = hex[mac[i] & 15];
 	}
-	return PREFIX_N + 24;
+	return PREFIX_N + (size_t)2 * HASHED;
 }
 
 size_t stateless_branch(struct route *route, struct sip_view *view, char out[TXN_BRANCH_MAX])
 {
+	static const struct sip_via none;
 	struct sip_where at;
 	const struct sip_via *via = sip_view_typed(view, SIP_H_VIA, &at);
 	const struct sip_cseq *cseq = sip_cseq(view->msg, &at);
 
-	return branch_of(route, via ? via->text : SV(""), sip_call_id(view->msg),
-			 cseq ? cseq->number : 0, out);
+	return branch_of(route, via ? via : &none, sip_call_id(view->msg), cseq ? cseq->number : 0,
+			 out);
+}
+
+uint64_t stateless_seed(struct route *route, struct sip_view *view)
+{
+	char branch[TXN_BRANCH_MAX];
+	size_t n = stateless_branch(route, view, branch);
+
+	return siphash_13(route->env.tag_key, branch, n) | 1;
 }
 
 /* Where the Via below ours wants its responses: what we noted on it, else what it says itself. */
@@ -56,6 +78,8 @@ static bool target_of(struct route *route, const struct tp_rx *rx, const struct 
 	if (addr_parse(via->received.n ? via->received : via->host, ADDR_IP, &to->addr) < 0)
 		return false;
 	to->addr.port = via->rport ? via->rport : port;
+	if (via->transport == SIP_TRANSPORT_TLS && via->host.n < sizeof(to->domain))
+		memcpy(to->domain, via->host.p, via->host.n);
 	return tp_pick(route->env.tp, TP_ANY_ZONE, rx->flow.zone, to) == 0 &&
 	       !tp_forbidden(route->env.tp, to);
 }
@@ -75,8 +99,8 @@ bool route_stateless_response(struct route *route, struct tp_rx *rx)
 	if (!cseq || !sip_each_via(&each, &ours) || !sv_starts(ours.branch, SV(PREFIX)) ||
 	    !sip_each_via(&each, &next))
 		return false;
-	size_t n = branch_of(route, next.text, sip_call_id(rx->msg), cseq->number, branch);
-	if (n == 0 || !sv_eq(ours.branch, sv_of(branch, n)))
+	size_t n = branch_of(route, &next, sip_call_id(rx->msg), cseq->number, branch);
+	if (!sv_eq(ours.branch, sv_of(branch, n)))
 		return false;
 	arena_reset(&route->scratch);
 	sip_view_init(&view, rx->msg, &route->scratch);
