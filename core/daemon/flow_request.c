@@ -131,6 +131,15 @@ static bool add_targets(struct call *call)
 	return true;
 }
 
+/* Who sends something that goes on is no stranger to its connection's deadlines any more (T-2). */
+static void let_in(struct call *call)
+{
+	const struct tp_flow *flow = &call->kept->flow;
+
+	if (flow->conn && !flow->known)
+		tp_conn_known(call->worker->tp, flow->conn);
+}
+
 static void forward(struct call *call)
 {
 	struct worker *w = call->worker;
@@ -156,6 +165,7 @@ static void forward(struct call *call)
 		return;
 	}
 	call->server = NULL; /* the context's now */
+	let_in(call);
 	if (!add_targets(call)) {
 		struct sip_response r = {.status = 500};
 		route_refuse(call->ctx, &r);

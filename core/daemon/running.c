@@ -7,92 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/node.h"
+#include "daemon/running_priv.h"
 #include "sip/uri.h"
-
-/* ---- TLS ---- */
-
-static struct tls_context *make_tls(const struct tls_settings_conf *conf, const struct keys *keys,
-				    bool server, struct conf_faults *faults)
-{
-	char why[256] = "";
-	struct tls_settings s = {.name = conf->name,
-				 .cert_fd = conf->certificate.fd,
-				 .key_fd = conf->key.fd,
-				 .ca_fd = conf->ca.fd,
-				 .crl_fd = conf->crl.fd,
-				 .verify = (enum tls_verify)conf->verify_client,
-				 .server = server,
-				 .verify_server = conf->verify_server,
-				 .ticket_keys = keys && server ? keys->ticket : NULL,
-				 .n_ticket_keys = keys && server ? KEYS_TICKETS : 0};
-	struct tls_context *context = tls_context_new(&s, why, sizeof(why));
-
-	if (!context)
-		conf_faults_add(faults, "tls \"%s\": %s", conf->name, why);
-	return context;
-}
-
-/* The context for connections we open: the one marked so, else one without a certificate. */
-static struct tls_context *make_tls_client(const struct settings *s, struct conf_faults *faults)
-{
-	const struct tls_settings_conf *conf = s->tls.items;
-	struct tls_settings_conf none = {.name = "client",
-					 .certificate = {.fd = -1},
-					 .key = {.fd = -1},
-					 .ca = {.fd = -1},
-					 .crl = {.fd = -1},
-					 .verify_server = true};
-
-	for (size_t i = 0; i < s->tls.n; i++) {
-		if (conf[i].client)
-			return make_tls(&conf[i], NULL, false, faults);
-	}
-	if (s->tls.n > 0) { /* authorities and policy of the first, but not its certificate */
-		none.ca = conf[0].ca;
-		none.verify_server = conf[0].verify_server;
-	}
-	return make_tls(&none, NULL, false, faults);
-}
-
-static int make_all_tls(struct running *r, const struct keys *keys, struct conf_faults *faults)
-{
-	const struct settings *s = &r->loaded->settings;
-	const struct tls_settings_conf *conf = s->tls.items;
-	int err = 0;
-
-	r->tls = calloc(s->tls.n + 1, sizeof(struct tls_context *));
-	if (!r->tls)
-		return MG_ENOMEM;
-	for (size_t i = 0; i < s->tls.n; i++) {
-		r->tls[i] = make_tls(&conf[i], keys, true, faults);
-		if (!r->tls[i])
-			err = MG_EPARSE;
-	}
-	if (s->tls.n == 0)
-		return err;
-	r->tls_client = make_tls_client(s, faults);
-	return r->tls_client ? err : MG_EPARSE;
-}
-
-/* The contexts of a zone, NULL-ended, in its order. */
-static void zone_tls(struct running *r, const struct zone_settings *zone,
-		     const struct tls_context **out)
-{
-	const struct settings *s = &r->loaded->settings;
-	const struct tls_settings_conf *conf = s->tls.items;
-	const char *const *name = zone->tls.items;
-	size_t n = 0;
-
-	for (size_t i = 0; i < zone->tls.n; i++) {
-		for (size_t k = 0; k < s->tls.n; k++) {
-			if (strcmp(conf[k].name, name[i]) == 0)
-				out[n++] = r->tls[k];
-		}
-	}
-	for (size_t k = 0; n == 0 && zone->tls.n == 0 && k < s->tls.n; k++)
-		out[k] = r->tls[k];
-}
 
 /* ---- zones and listeners ---- */
 
@@ -115,6 +31,7 @@ static int make_zones(struct running *r)
 			.name = z[i].name,
 			.trusted = z[i].trust == MG_CARRIER,
 			.conns_per_source = (uint32_t)z[i].conns_per_source,
+			.handshakes_per_source = (uint32_t)z[i].handshakes_per_source,
 			.handshake_ms = (uint32_t)z[i].handshake_s * 1000,
 			.idle_ms = (uint32_t)z[i].idle_s * 1000,
 			.idle_known_ms = (uint32_t)z[i].idle_known_s * 1000,
@@ -125,7 +42,7 @@ static int make_zones(struct running *r)
 						  (uint32_t)z[i].keepalives_per_s),
 		};
 		r->route.zone_token[i] = token_zone(z[i].name);
-		zone_tls(r, &z[i], &r->tls_lists[i * (s->tls.n + 1)]);
+		running_zone_tls(r, &z[i], &r->tls_lists[i * (s->tls.n + 1)]);
 	}
 	r->route.n_zones = r->n_zones;
 	return 0;
@@ -382,9 +299,10 @@ struct running *running_new(struct node *node, struct received *got, struct runn
 	generation_init(&r->generation, got->generation, THREADS(node), free_running);
 	r->generation.left = left;
 	r->node = node;
+	r->system_ca = node->system_ca;
 	r->loaded = settings_load(text, &env,
 				  before ? SETTINGS_KNOW_MODULES : SETTINGS_OPEN_MODULES, faults);
-	if (!r->loaded || make_all_tls(r, &node->keys, faults) < 0 || make_zones(r) < 0 ||
+	if (!r->loaded || running_make_tls(r, faults) < 0 || make_zones(r) < 0 ||
 	    make_listeners(r, got, faults) < 0 ||
 	    make_chain(r, node->workers, before ? before->chain : NULL, faults) < 0) {
 		if (faults->n == 0)
@@ -405,7 +323,8 @@ int running_check(struct loaded *loaded, struct conf_faults *faults)
 
 	if (r) {
 		r->loaded = loaded;
-		err = make_all_tls(r, NULL, faults);
+		r->system_ca = system_authorities_open();
+		err = running_make_tls(r, faults);
 		if (!err)
 			err = make_zones(r);
 		if (!err)
@@ -423,6 +342,8 @@ int running_check(struct loaded *loaded, struct conf_faults *faults)
 		free(r->tls_lists);
 		free(r->zones);
 		free(r->tp_zones);
+		if (r->system_ca >= 0)
+			close(r->system_ca);
 		free(r);
 	}
 	return err ? MG_EPARSE : 0;

@@ -29,14 +29,14 @@ struct zone_settings {
 	struct conf_list
 		tls; /* const char *: names of TLS contexts, the first is the default; none: the first of all */
 	int64_t conns_per_source, handshake_s, idle_s, idle_known_s, complete_s;
-	int64_t handshakes_per_s, keepalives_per_s;
+	int64_t handshakes_per_s, handshakes_per_source, keepalives_per_s;
 };
 
 struct tls_settings_conf {
 	const char *name;
 	struct conf_file certificate, key, ca, crl;
 	int verify_client; /* enum tls_verify */
-	bool verify_server;
+	bool verify_server, wildcards;
 	bool client; /* use this one for connections we open */
 };
 

@@ -75,6 +75,8 @@ static const struct conf_option zone_options[] = {
 		   "time from the first byte of a message on a stream to its last"),
 	INT_OPTION(struct zone_settings, handshakes_per_s, "per second", 1, 100000, "10",
 		   "new TLS handshakes of an unknown source"),
+	INT_OPTION(struct zone_settings, handshakes_per_source, "handshakes", 1, 10000, "16",
+		   "TLS handshakes of an unknown source under way at a time"),
 	INT_OPTION(struct zone_settings, keepalives_per_s, "per second", 1, 1000, "1",
 		   "keepalives answered per connection or source"),
 };
@@ -148,6 +150,9 @@ static const struct conf_option tls_options[] = {
 	BOOL_OPTION(struct tls_settings_conf, verify_server, "true",
 		    "whether whom we connect to must have a certificate that names the domain "
 		    "asked for (RFC 5922)"),
+	BOOL_OPTION(struct tls_settings_conf, wildcards, "false",
+		    "take *.example.com in a server's certificate for sip.example.com, against RFC "
+		    "5922"),
 	BOOL_OPTION(struct tls_settings_conf, client, "false",
 		    "show this certificate to whom we connect to; else none is shown"),
 };

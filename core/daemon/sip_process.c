@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "daemon/control.h"
 #include "daemon/flow.h"
+#include "daemon/running_priv.h"
 #include "daemon/sandbox.h"
 
 #define HEARTBEAT_MS    1000
@@ -69,6 +70,11 @@ static int take_keys(struct node *node, int fd)
 
 	if (pread(fd, &keys, sizeof(keys), 0) != (ssize_t)sizeof(keys) || keys.magic != IPC_MAGIC)
 		return MG_EPARSE;
+	if (node->running) { /* those of tickets only, for the next configuration; workers read the others */
+		memcpy(node->keys.ticket, keys.ticket, sizeof(keys.ticket));
+		mg_wipe(&keys, sizeof(keys));
+		return 0;
+	}
 	node->keys = keys;
 	node->tokens.n = 0;
 	for (unsigned i = 0; i < TOKEN_KEYS_MAX && keys.token_id[i]; i++) {
@@ -451,6 +457,8 @@ static void finish(struct process *p)
 		munmap(n->ring, sizeof(*n->ring));
 	if (n->statm >= 0)
 		close(n->statm);
+	if (n->system_ca >= 0)
+		close(n->system_ca);
 	loop_unwatch(&p->watch);
 	wheel_del(loop_wheel(n->loop), &p->heartbeat);
 	loop_free(n->loop);
@@ -470,6 +478,7 @@ int sip_process(int ipc)
 	p->control_fd = -1;
 	p->node.statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
 	p->node.memory_auto = overload_memory_auto();
+	p->node.system_ca = system_authorities_open();
 	p->node.started_us = loop_clock_us();
 	pthread_mutex_init(&p->node.posting, NULL);
 	received_init(&p->got);

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * running_tls: the TLS contexts of a configuration: one for each group of `tls`, and one for connections that we open. Called by running.c.
+ */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "daemon/running_priv.h"
+
+#define SYSTEM_AUTHORITIES "/etc/ssl/certs/ca-certificates.crt"
+
+int system_authorities_open(void)
+{
+	return open(SYSTEM_AUTHORITIES, O_RDONLY | O_CLOEXEC);
+}
+
+static struct tls_context *make_tls(const struct running *r, const struct tls_settings_conf *conf,
+				    bool server, struct conf_faults *faults)
+{
+	const struct keys *keys = r->node && server ? &r->node->keys : NULL;
+	char why[256] = "";
+	struct tls_settings s = {.name = conf->name,
+				 .cert_fd = conf->certificate.fd,
+				 .key_fd = conf->key.fd,
+				 .ca_fd = conf->ca.fd >= 0 ? conf->ca.fd : r->system_ca,
+				 .crl_fd = conf->crl.fd,
+				 .verify = (enum tls_verify)conf->verify_client,
+				 .server = server,
+				 .verify_server = conf->verify_server,
+				 .wildcards = conf->wildcards,
+				 .ticket_keys = keys ? keys->ticket : NULL,
+				 .n_ticket_keys = keys ? KEYS_TICKETS : 0};
+	struct tls_context *context = tls_context_new(&s, why, sizeof(why));
+
+	if (!context)
+		conf_faults_add(faults, "tls \"%s\": %s", conf->name, why);
+	return context;
+}
+
+/* The settings for connections we open: those marked so, else the authorities and policy of the first, without its certificate. */
+static struct tls_settings_conf client_settings(const struct settings *s)
+{
+	const struct tls_settings_conf *conf = s->tls.items;
+	struct tls_settings_conf client = {.name = "client",
+					   .certificate = {.fd = -1},
+					   .key = {.fd = -1},
+					   .ca = {.fd = -1},
+					   .crl = {.fd = -1},
+					   .verify_server = true};
+
+	for (size_t i = 0; i < s->tls.n; i++) {
+		if (conf[i].client)
+			return conf[i];
+	}
+	if (s->tls.n > 0) {
+		client.ca = conf[0].ca;
+		client.verify_server = conf[0].verify_server;
+		client.wildcards = conf[0].wildcards;
+	}
+	return client;
+}
+
+/* Without any authorities nobody can be verified: there is no context then, and what would go by TLS fails at once. */
+static int make_client(struct running *r, struct conf_faults *faults)
+{
+	struct tls_settings_conf client = client_settings(&r->loaded->settings);
+	struct log_line l;
+
+	if (client.ca.fd < 0 && r->system_ca < 0) {
+		log_begin(&l, LOG_WARNING, "sip", "no_authorities");
+		log_str(&l, "missing", SYSTEM_AUTHORITIES);
+		log_str(&l, "off", "outgoing_tls");
+		log_end(&l);
+		return 0;
+	}
+	r->tls_client = make_tls(r, &client, false, faults);
+	return r->tls_client ? 0 : MG_EPARSE;
+}
+
+int running_make_tls(struct running *r, struct conf_faults *faults)
+{
+	const struct settings *s = &r->loaded->settings;
+	const struct tls_settings_conf *conf = s->tls.items;
+	int err = 0;
+
+	r->tls = calloc(s->tls.n + 1, sizeof(struct tls_context *));
+	if (!r->tls)
+		return MG_ENOMEM;
+	for (size_t i = 0; i < s->tls.n; i++) {
+		r->tls[i] = make_tls(r, &conf[i], true, faults);
+		if (!r->tls[i])
+			err = MG_EPARSE;
+	}
+	int client = make_client(r, faults);
+	return err ? err : client;
+}
+
+/* The contexts of a zone, NULL-ended, in its order. */
+void running_zone_tls(struct running *r, const struct zone_settings *zone,
+		      const struct tls_context **out)
+{
+	const struct settings *s = &r->loaded->settings;
+	const struct tls_settings_conf *conf = s->tls.items;
+	const char *const *name = zone->tls.items;
+	size_t n = 0;
+
+	for (size_t i = 0; i < zone->tls.n; i++) {
+		for (size_t k = 0; k < s->tls.n; k++) {
+			if (strcmp(conf[k].name, name[i]) == 0)
+				out[n++] = r->tls[k];
+		}
+	}
+	for (size_t k = 0; n == 0 && zone->tls.n == 0 && k < s->tls.n; k++)
+		out[k] = r->tls[k];
+}
