@@ -58,7 +58,8 @@ static int add_listener(struct received *got, const struct ipc_listener *info, i
 {
 	if (got->listeners == LISTENERS_MAX || info->worker >= got->workers)
 		return MG_ELIMIT;
-	struct received_listener *more = realloc(got->listener, (got->listeners + 1) * sizeof(*more));
+	struct received_listener *more =
+		realloc(got->listener, (got->listeners + 1) * sizeof(*more));
 	if (!more)
 		return MG_ENOMEM;
 	got->listener = more;
@@ -93,27 +94,24 @@ static int add(struct received *got, const struct ipc_msg *msg, int fd)
 {
 	bool first = msg->type == IPC_BEGIN;
 
+	/* the warden gave up in the middle of the one before, and begins anew */
+	if (first && got->begun && !got->complete && msg->generation > got->generation)
+		received_done(got);
+
 	if (got->complete || got->begun == first || (!first && msg->generation != got->generation))
 		return MG_EPARSE;
 	switch ((int)msg->type) {
-	case IPC_BEGIN:
-		return begin(got, msg, fd);
-	case IPC_FILE:
-		return add_file(got, msg->path, fd);
-	case IPC_LISTENER:
-		return add_listener(got, &msg->listener, fd);
-	case IPC_LOCAL:
-		return add_local(got, &msg->addr);
+	case IPC_BEGIN: return begin(got, msg, fd);
+	case IPC_FILE: return add_file(got, msg->path, fd);
+	case IPC_LISTENER: return add_listener(got, &msg->listener, fd);
+	case IPC_LOCAL: return add_local(got, &msg->addr);
 	case IPC_METRICS:
 		if (got->metrics_fd >= 0)
 			return MG_EPARSE;
 		got->metrics_fd = fd;
 		return 0;
-	case IPC_COMMIT:
-		got->complete = true;
-		return 0;
-	default:
-		return MG_EPARSE;
+	case IPC_COMMIT: got->complete = true; return 0;
+	default: return MG_EPARSE;
 	}
 }
 

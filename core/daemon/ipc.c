@@ -15,11 +15,14 @@ enum carries { NOTHING, ONE };
 static const struct {
 	uint8_t way, carries;
 } types[IPC_TYPES] = {
-	[IPC_BEGIN] = {DOWN, ONE},     [IPC_FILE] = {DOWN, ONE},       [IPC_LISTENER] = {DOWN, ONE},
-	[IPC_CONTROL] = {DOWN, ONE},   [IPC_METRICS] = {DOWN, ONE},    [IPC_COMMIT] = {DOWN, NOTHING},  [IPC_LOCAL] = {DOWN, NOTHING},
-	[IPC_KEYS] = {DOWN, ONE},      [IPC_RING] = {DOWN, ONE},       [IPC_QUARANTINE] = {DOWN, NOTHING},
-	[IPC_FAULTS] = {DOWN, ONE},    [IPC_STOP] = {DOWN, NOTHING},   [IPC_READY] = {UP, NOTHING},
-	[IPC_REFUSED] = {UP, ONE},     [IPC_HEARTBEAT] = {UP, NOTHING}, [IPC_RELOAD] = {UP, NOTHING},
+	[IPC_BEGIN] = {DOWN, ONE},       [IPC_FILE] = {DOWN, ONE},
+	[IPC_LISTENER] = {DOWN, ONE},    [IPC_CONTROL] = {DOWN, ONE},
+	[IPC_METRICS] = {DOWN, ONE},     [IPC_COMMIT] = {DOWN, NOTHING},
+	[IPC_LOCAL] = {DOWN, NOTHING},   [IPC_KEYS] = {DOWN, ONE},
+	[IPC_RING] = {DOWN, ONE},        [IPC_QUARANTINE] = {DOWN, NOTHING},
+	[IPC_FAULTS] = {DOWN, ONE},      [IPC_STOP] = {DOWN, NOTHING},
+	[IPC_READY] = {UP, NOTHING},     [IPC_REFUSED] = {UP, ONE},
+	[IPC_HEARTBEAT] = {UP, NOTHING}, [IPC_RELOAD] = {UP, NOTHING},
 	[IPC_STOPPING] = {UP, NOTHING},
 };
 
@@ -74,10 +77,12 @@ static bool well_formed(const struct ipc_msg *msg, bool from_warden, unsigned de
 {
 	if (msg->magic != IPC_MAGIC || msg->type <= IPC_NONE || msg->type >= IPC_TYPES)
 		return false;
-	if (types[msg->type].way != (from_warden ? DOWN : UP) || !memchr(msg->path, 0, sizeof(msg->path)))
+	if (types[msg->type].way != (from_warden ? DOWN : UP) ||
+	    !memchr(msg->path, 0, sizeof(msg->path)))
 		return false;
 	/* a report of faults may come without its text, when there was no memory for it */
-	return descriptors == types[msg->type].carries || (msg->type == IPC_REFUSED && descriptors == 0);
+	return descriptors == types[msg->type].carries ||
+	       (msg->type == IPC_REFUSED && descriptors == 0);
 }
 
 int ipc_receive(int fd, bool from_warden, struct ipc_msg *msg, int *descriptor)
@@ -85,7 +90,10 @@ int ipc_receive(int fd, bool from_warden, struct ipc_msg *msg, int *descriptor)
 	struct ipc_msg got;
 	struct iovec iov = {.iov_base = &got, .iov_len = sizeof(got)};
 	union control_room control = {0};
-	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.room, .msg_controllen = sizeof(control.room)};
+	struct msghdr m = {.msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = control.room,
+			   .msg_controllen = sizeof(control.room)};
 	ssize_t n = recvmsg(fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	int first;
 

@@ -15,21 +15,21 @@
 enum ipc_type {
 	IPC_NONE,
 	/* warden to SIP process */
-	IPC_BEGIN,    /* a generation begins: number, workers; descriptor: the sealed configuration text */
+	IPC_BEGIN, /* a generation begins: number, workers; descriptor: the sealed configuration text */
 	IPC_FILE,     /* a file it names: `path`; descriptor */
 	IPC_LISTENER, /* a socket: `listener`; descriptor */
-	IPC_CONTROL,  /* the listening Unix socket of margravectl; descriptor; once, before the first IPC_COMMIT */
-	IPC_LOCAL,    /* an address of this machine: `addr`; per generation */
-	IPC_METRICS,  /* the listening socket of metrics; descriptor; per generation, absent when off */
-	IPC_COMMIT,   /* the generation is complete */
-	IPC_KEYS,     /* descriptor: sealed memfd of struct keys; before the first IPC_BEGIN */
-	IPC_RING,     /* descriptor: memfd of the last-input ring (poison.h); before the first IPC_BEGIN */
+	IPC_CONTROL, /* the listening Unix socket of margravectl; descriptor; once, before the first IPC_COMMIT */
+	IPC_LOCAL, /* an address of this machine: `addr`; per generation */
+	IPC_METRICS, /* the listening socket of metrics; descriptor; per generation, absent when off */
+	IPC_COMMIT, /* the generation is complete */
+	IPC_KEYS,   /* descriptor: sealed memfd of struct keys; before the first IPC_BEGIN */
+	IPC_RING, /* descriptor: memfd of the last-input ring (poison.h); before the first IPC_BEGIN */
 	IPC_QUARANTINE, /* drop what comes from `addr` with the Call-ID of hash `number` for `seconds` */
-	IPC_FAULTS,   /* a reload failed before it got there: descriptor: memfd with the text for who asked */
-	IPC_STOP,     /* end: gracefully when `number` is 1 (finish transactions), else at once */
+	IPC_FAULTS, /* a reload failed before it got there: descriptor: memfd with the text for who asked */
+	IPC_STOP, /* end: gracefully when `number` is 1 (finish transactions), else at once */
 	/* SIP process to warden */
-	IPC_READY,    /* generation `number` runs (also after a reload) */
-	IPC_REFUSED,  /* generation `number` was refused; descriptor: memfd with the faults */
+	IPC_READY,   /* generation `number` runs (also after a reload) */
+	IPC_REFUSED, /* generation `number` was refused; descriptor: memfd with the faults */
 	IPC_HEARTBEAT, /* once a second; `number`: milliseconds the slowest worker has been in one callback */
 	IPC_RELOAD,   /* the operator asks for a reload by the control socket */
 	IPC_STOPPING, /* the operator asks for an end; `number` as IPC_STOP */
@@ -72,11 +72,11 @@ MG_MUST_CHECK int ipc_receive(int fd, bool from_warden, struct ipc_msg *msg, int
 #define KEYS_TICKETS 3
 struct keys {
 	uint32_t magic;
-	uint8_t token_id[4];           /* 0: not there */
-	uint8_t token[4][16];          /* newest first */
-	uint8_t tag[16];               /* To tags and loop hashes */
+	uint8_t token_id[4];  /* 0: not there */
+	uint8_t token[4][16]; /* newest first */
+	uint8_t tag[16];      /* To tags and loop hashes */
 	uint8_t nonce[32];
-	uint8_t owner[16];             /* which worker owns a Call-ID */
+	uint8_t owner[16];                /* which worker owns a Call-ID */
 	uint8_t ticket[KEYS_TICKETS][80]; /* TLS tickets, newest first */
 };
 

@@ -34,7 +34,7 @@ static int load(struct keys *keys, const char *path, char *why, size_t why_n)
 {
 	struct stat st;
 	struct keys got;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 
 	if (fd < 0 && errno == ENOENT)
 		return MG_ENOENT;
@@ -46,10 +46,17 @@ static int load(struct keys *keys, const char *path, char *why, size_t why_n)
 	}
 	ssize_t n = read(fd, &got, sizeof(got));
 	close(fd);
-	if (st.st_mode & 077)
-		snprintf(why, why_n, "%s: may be read by others (mode %03o, allowed: 600)", path, st.st_mode & 0777);
-	else if (n != (ssize_t)sizeof(got) || st.st_size != (off_t)sizeof(got) || got.magic != IPC_MAGIC || got.token_id[0] == 0)
-		snprintf(why, why_n, "%s: damaged, or of another version; without it new keys are made, and calls set up before can't be told from forged ones", path);
+	if (!S_ISREG(st.st_mode) || st.st_uid != geteuid())
+		snprintf(why, why_n, "%s: must be a file of user %u", path, geteuid());
+	else if (st.st_mode & 077)
+		snprintf(why, why_n, "%s: may be read by others (mode %03o, allowed: 600)", path,
+			 st.st_mode & 0777);
+	else if (n != (ssize_t)sizeof(got) || st.st_size != (off_t)sizeof(got) ||
+		 got.magic != IPC_MAGIC || got.token_id[0] == 0)
+		snprintf(why, why_n,
+			 "%s: damaged, or of another version; without it new keys are made, and "
+			 "calls set up before can't be told from forged ones",
+			 path);
 	else
 		*keys = got;
 	mg_wipe(&got, sizeof(got));
@@ -65,7 +72,8 @@ static int save(const struct keys *keys, const char *path)
 	int fd = open(aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -errno;
-	int err = write(fd, keys, sizeof(*keys)) != (ssize_t)sizeof(*keys) || fsync(fd) < 0 ? -EIO : 0;
+	int err = write(fd, keys, sizeof(*keys)) != (ssize_t)sizeof(*keys) || fsync(fd) < 0 ? -EIO
+											    : 0;
 	close(fd);
 	if (!err && rename(aside, path) < 0)
 		err = -errno;
@@ -82,11 +90,15 @@ struct key_store *keys_open(const char *folder, char *why, size_t why_n)
 		return NULL;
 	snprintf(path, sizeof(path), "%s/keys", folder);
 	int err = load(&store->keys, path, why, why_n);
+	if (err ==
+	    0) /* what lies on a disk for long is no key for tickets: they lose forward secrecy */
+		err = rand_system(store->keys.ticket, sizeof(store->keys.ticket));
 	if (err == MG_ENOENT) {
 		err = make(&store->keys);
 		int saved = err ? 0 : save(&store->keys, path);
 		if (saved)
-			snprintf(why, why_n, "%s: %s: the keys end with this process", path, strerror(-saved));
+			snprintf(why, why_n, "%s: %s: the keys end with this process", path,
+				 strerror(-saved));
 	}
 	if (err) {
 		keys_close(store);
@@ -101,6 +113,19 @@ void keys_close(struct key_store *store)
 		return;
 	mg_wipe(&store->keys, sizeof(store->keys));
 	free(store);
+}
+
+int keys_rotate(struct key_store *store)
+{
+	uint8_t fresh[sizeof(store->keys.ticket[0])];
+	int err = rand_system(fresh, sizeof(fresh));
+
+	if (err)
+		return err;
+	memmove(store->keys.ticket[1], store->keys.ticket[0], (KEYS_TICKETS - 1) * sizeof(fresh));
+	memcpy(store->keys.ticket[0], fresh, sizeof(fresh));
+	mg_wipe(fresh, sizeof(fresh));
+	return 0;
 }
 
 int keys_memfd(const struct key_store *store)

@@ -20,6 +20,10 @@ struct key_store;
 MG_MUST_CHECK struct key_store *keys_open(const char *folder, char *why, size_t why_n);
 void keys_close(struct key_store *store); /* wipes */
 
+/* New keys of TLS tickets; those before them open tickets for some time still. The others stay.
+ * Returns 0 or a negative errno. */
+MG_MUST_CHECK int keys_rotate(struct key_store *store);
+
 /* A sealed memfd of struct keys for a child; the caller's. Returns it or a negative errno. */
 MG_MUST_CHECK int keys_memfd(const struct key_store *store);
 

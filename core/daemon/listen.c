@@ -4,6 +4,7 @@
  */
 #include "daemon/listen.h"
 
+#include <fcntl.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -17,7 +18,9 @@
 #include "base/log.h"
 #include "sip/uri.h"
 
-#define BACKLOG 4096
+#define PROBES      20 /* a second in all */
+#define PROBE_US    50000
+#define BACKLOG     4096
 #define SOCKETS_MAX (TP_LISTENERS_MAX * TP_WORKERS_MAX)
 
 struct opening {
@@ -55,21 +58,24 @@ static void set_buffers(int fd, int bytes, const struct addr *bound, bool tell)
 		say_buffer(bound, bytes, got);
 }
 
-static int open_socket(const struct ipc_listener *info, const struct settings *s)
+static int open_socket(const struct ipc_listener *info, const struct settings *s, bool shared)
 {
 	bool udp = info->transport == SIP_TRANSPORT_UDP;
 	struct sockaddr_storage sa;
 	socklen_t n = addr_to_sockaddr(&info->bound, &sa);
 	int on = 1;
-	int fd = socket(sa.ss_family, (udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = socket(sa.ss_family,
+			(udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -errno;
-	bool ok = setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0 &&
+	bool ok = (!shared || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0) &&
 		  (udp || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0) &&
-		  (sa.ss_family != AF_INET6 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) == 0);
-	if (udp)
-		set_buffers(fd, (int)s->transport.socket_buffer_bytes, &info->bound, info->worker == 0);
+		  (sa.ss_family != AF_INET6 ||
+		   setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) == 0);
+	if (udp && shared)
+		set_buffers(fd, (int)s->transport.socket_buffer_bytes, &info->bound,
+			    info->worker == 0);
 	if (!ok || bind(fd, (struct sockaddr *)&sa, n) < 0 || (!udp && listen(fd, BACKLOG) < 0)) {
 		int err = -errno;
 
@@ -79,12 +85,14 @@ static int open_socket(const struct ipc_listener *info, const struct settings *s
 	return fd;
 }
 
-static const struct listen_socket *find_old(const struct listen_set *old, const struct ipc_listener *info)
+static const struct listen_socket *find_old(const struct listen_set *old,
+					    const struct ipc_listener *info)
 {
 	for (size_t i = 0; old && i < old->n; i++) {
 		const struct ipc_listener *o = &old->socket[i].info;
 
-		if (o->transport == info->transport && o->worker == info->worker && addr_eq(&o->bound, &info->bound))
+		if (o->transport == info->transport && o->worker == info->worker &&
+		    addr_eq(&o->bound, &info->bound))
 			return &old->socket[i];
 	}
 	return NULL;
@@ -108,12 +116,16 @@ static uint16_t new_id(const struct opening *o)
 	return id;
 }
 
-static bool doubled(struct opening *o, const struct ipc_listener *info)
+/* Whether a listener from the `from`th socket on has that address already. TLS and TCP are one kind of socket, between which the kernel would deal out connections. */
+static bool doubled(const struct opening *o, const struct ipc_listener *info, size_t from)
 {
-	for (size_t i = 0; i < o->out->n; i++) {
+	bool udp = info->transport == SIP_TRANSPORT_UDP;
+
+	for (size_t i = from; i < o->out->n; i++) {
 		const struct ipc_listener *have = &o->out->socket[i].info;
 
-		if (have->transport == info->transport && have->worker == 0 && addr_eq(&have->bound, &info->bound))
+		if ((have->transport == SIP_TRANSPORT_UDP) == udp &&
+		    addr_eq(&have->bound, &info->bound))
 			return true;
 	}
 	return false;
@@ -124,67 +136,149 @@ static void fault(struct opening *o, const struct ipc_listener *info, const char
 	char text[ADDR_TEXT_MAX];
 
 	addr_write(&info->bound, ADDR_HOSTPORT, text);
-	conf_faults_add(o->faults, "listener %s:%s: %s", sip_transport_name(info->transport), text, why);
+	conf_faults_add(o->faults, "listener %s:%s: %s", sip_transport_name(info->transport), text,
+			why);
 	o->failed = true;
+}
+
+static bool overlaps(const struct addr *a, const struct addr *b)
+{
+	return a->port == b->port && a->family == b->family &&
+	       (addr_host_eq(a, b) || addr_class(a) == ADDR_CLASS_UNSPECIFIED ||
+		addr_class(b) == ADDR_CLASS_UNSPECIFIED);
+}
+
+/* SO_REUSEPORT lets another daemon of the same user take half of our datagrams: look whether the address is free without it, unless we are the one who has it. What an old
+ * SIP process still holds is free in a moment. Returns 0 or a negative errno. */
+static int probe(const struct opening *o, const struct ipc_listener *info)
+{
+	bool udp = info->transport == SIP_TRANSPORT_UDP;
+	int err = -EADDRINUSE;
+
+	for (size_t i = 0; o->old && i < o->old->n; i++) {
+		const struct ipc_listener *old = &o->old->socket[i].info;
+
+		if ((old->transport == SIP_TRANSPORT_UDP) == udp &&
+		    overlaps(&old->bound, &info->bound))
+			return 0;
+	}
+	for (size_t i = 0; i < o->out->n; i++) {
+		const struct ipc_listener *have = &o->out->socket[i].info;
+
+		if ((have->transport == SIP_TRANSPORT_UDP) == udp &&
+		    overlaps(&have->bound, &info->bound))
+			return 0;
+	}
+	for (unsigned tries = 0; err == -EADDRINUSE && tries < (o->old ? 1 : PROBES); tries++) {
+		if (tries)
+			usleep(PROBE_US);
+		int fd = open_socket(info, o->settings, false);
+
+		err = fd < 0 ? fd : 0;
+		if (fd >= 0)
+			close(fd);
+	}
+	return err;
+}
+
+static int put(struct opening *o, const struct ipc_listener *info, int fd)
+{
+	struct listen_socket *more =
+		o->out->n == SOCKETS_MAX ? NULL
+					 : realloc(o->out->socket, (o->out->n + 1) * sizeof(*more));
+
+	if (!more)
+		return MG_ELIMIT;
+	o->out->socket = more;
+	o->out->socket[o->out->n++] = (struct listen_socket){.info = *info, .fd = fd};
+	return 0;
+}
+
+/* Open it for each worker. Returns 0 or a negative error. */
+static int open_each(struct opening *o, struct ipc_listener *info)
+{
+	const struct listen_socket *same = find_old(o->old, info);
+	int err = same ? 0 : probe(o, info);
+
+	info->id = same ? same->info.id : new_id(o);
+	for (unsigned w = 0; !err && w < o->workers; w++) {
+		info->worker = (uint16_t)w;
+		same = find_old(o->old, info);
+		int fd = same ? fcntl(same->fd, F_DUPFD_CLOEXEC, 0)
+			      : open_socket(info, o->settings, true);
+
+		err = fd >= 0 ? put(o, info, fd) : same ? -errno : fd;
+		if (err && fd >= 0)
+			close(fd);
+	}
+	return err;
 }
 
 static void add(struct opening *o, struct ipc_listener info)
 {
-	if (doubled(o, &info)) {
+	if (doubled(o, &info, 0)) {
 		fault(o, &info, "stands there twice");
 		return;
 	}
-	const struct listen_socket *same = find_old(o->old, &info);
-	info.id = same ? same->info.id : new_id(o);
-	for (unsigned w = 0; w < o->workers; w++) {
-		info.worker = (uint16_t)w;
-		same = find_old(o->old, &info);
-		int fd = same ? dup(same->fd) : open_socket(&info, o->settings);
-		struct listen_socket *more = fd < 0 || o->out->n == SOCKETS_MAX ? NULL :
-			realloc(o->out->socket, (o->out->n + 1) * sizeof(*more));
+	int err = open_each(o, &info);
+	if (err)
+		fault(o, &info, err == MG_ELIMIT ? "too many listeners" : strerror(-err));
+}
 
-		if (!more) {
-			fault(o, &info, fd < 0 ? strerror(same ? errno : -fd) : "too many listeners");
-			if (fd >= 0)
-				close(fd);
-			return;
-		}
-		o->out->socket = more;
-		o->out->socket[o->out->n++] = (struct listen_socket){.info = info, .fd = fd};
-	}
+static void say_interface(const char *event, const char *interface, const struct addr *addr)
+{
+	struct log_line l;
+
+	log_begin(&l, LOG_WARNING, "warden", event);
+	log_str(&l, "interface", interface);
+	if (addr)
+		log_addr(&l, "addr", addr);
+	log_end(&l);
+}
+
+/* One address of an interface. One that the kernel is still looking for doubles of (IPv6) can't be bound yet: that it can will be told. */
+static void add_of_interface(struct opening *o, const char *name, struct ipc_listener info,
+			     size_t from)
+{
+	if (doubled(o, &info,
+		    from)) /* an interface may have one address twice, under two prefixes */
+		return;
+	if (!doubled(o, &info, 0) && !find_old(o->old, &info) && probe(o, &info) == -EADDRNOTAVAIL)
+		say_interface("address_not_ready", name, &info.bound);
+	else
+		add(o, info);
 }
 
 /* All addresses of an interface, but for link-local IPv6. */
-static void add_interface(struct opening *o, const struct listen_spec *spec, struct ipc_listener info)
+static void add_interface(struct opening *o, const struct listen_spec *spec,
+			  struct ipc_listener info)
 {
 	struct ifaddrs *all = NULL;
-	bool known = if_nametoindex(spec->interface) != 0, any = false;
+	size_t from = o->out->n;
 
-	if (!known || getifaddrs(&all) < 0) {
+	/* one that comes later (PPPoE) is there when the addresses change */
+	if (if_nametoindex(spec->interface) == 0 && o->old == NULL) {
 		conf_faults_add(o->faults, "listener on %s: no such interface", spec->interface);
 		o->failed = true;
 		return;
 	}
+	if (getifaddrs(&all) < 0) {
+		conf_faults_add(o->faults, "listener on %s: %s", spec->interface, strerror(errno));
+		o->failed = true;
+		return;
+	}
 	for (const struct ifaddrs *i = all; i; i = i->ifa_next) {
-		struct addr a;
-
 		if (!i->ifa_addr || strcmp(i->ifa_name, spec->interface) != 0 ||
-		    addr_from_sockaddr(i->ifa_addr, sizeof(struct sockaddr_in6), &a) < 0 ||
-		    (a.family == ADDR_V6 && addr_class(&a) == ADDR_CLASS_LINKLOCAL))
+		    addr_from_sockaddr(i->ifa_addr, sizeof(struct sockaddr_in6), &info.bound) < 0 ||
+		    (info.bound.family == ADDR_V6 &&
+		     addr_class(&info.bound) == ADDR_CLASS_LINKLOCAL))
 			continue;
-		info.bound = a;
 		info.bound.port = spec->port;
-		add(o, info);
-		any = true;
+		add_of_interface(o, spec->interface, info, from);
 	}
 	freeifaddrs(all);
-	if (!any) {
-		struct log_line l;
-
-		log_begin(&l, LOG_WARNING, "warden", "no_address");
-		log_str(&l, "interface", spec->interface);
-		log_end(&l);
-	}
+	if (o->out->n == from)
+		say_interface("no_address", spec->interface, NULL);
 }
 
 static void add_spec(struct opening *o, const struct listen_spec *spec, uint16_t zone)
@@ -212,7 +306,11 @@ int listen_open(struct listen_set *out, const struct settings *settings, unsigne
 		const struct listen_set *old, struct conf_faults *faults)
 {
 	struct listen_set set = {0};
-	struct opening o = {.out = &set, .settings = settings, .old = old, .workers = workers, .faults = faults};
+	struct opening o = {.out = &set,
+			    .settings = settings,
+			    .old = old,
+			    .workers = workers,
+			    .faults = faults};
 	const struct zone_settings *zone = settings->zones.items;
 
 	for (size_t i = 0; i < settings->zones.n; i++) {
@@ -244,7 +342,8 @@ size_t listen_locals(struct addr **out)
 	if (!*out || getifaddrs(&all) < 0)
 		return 0;
 	for (const struct ifaddrs *i = all; i && n < LOCALS_MAX; i = i->ifa_next) {
-		if (i->ifa_addr && addr_from_sockaddr(i->ifa_addr, sizeof(struct sockaddr_in6), &(*out)[n]) == 0)
+		if (i->ifa_addr &&
+		    addr_from_sockaddr(i->ifa_addr, sizeof(struct sockaddr_in6), &(*out)[n]) == 0)
 			n++;
 	}
 	freeifaddrs(all);
@@ -272,27 +371,44 @@ bool listen_same(const struct listen_set *a, const struct listen_set *b)
 	return true;
 }
 
+/* Somebody who answers is another daemon; nobody is what a crash left. Returns 0 when the path is free, or a negative errno. */
+static int clear_path(int fd, const struct sockaddr_un *sa)
+{
+	struct stat st;
+
+	if (lstat(sa->sun_path, &st) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (!S_ISSOCK(st.st_mode))
+		return -EEXIST;
+	if (connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0 || errno != ECONNREFUSED)
+		return -EADDRINUSE;
+	return unlink(sa->sun_path) < 0 ? -errno : 0;
+}
+
+static int bind_path(int fd, const struct sockaddr_un *sa)
+{
+	int err = clear_path(fd, sa);
+
+	if (err)
+		return err;
+	mode_t mask = umask(0177);
+	err = bind(fd, (const struct sockaddr *)sa, sizeof(*sa)) < 0 || listen(fd, 16) < 0 ? -errno
+											   : 0;
+	umask(mask);
+	return err;
+}
+
 int listen_unix(const char *path)
 {
 	struct sockaddr_un sa = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
+	if (strlen(path) >= sizeof(sa.sun_path))
+		return -ENAMETOOLONG;
+	memcpy(sa.sun_path, path, strlen(path) + 1);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	if (strlen(path) >= sizeof(sa.sun_path)) {
-		close(fd);
-		return -ENAMETOOLONG;
-	}
-	memcpy(sa.sun_path, path, strlen(path) + 1);
-	/* Somebody who answers is another daemon; nobody is what a crash left. */
-	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) == 0) {
-		close(fd);
-		return -EADDRINUSE;
-	}
-	(void)unlink(path);
-	mode_t mask = umask(0177);
-	int err = bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 || listen(fd, 16) < 0 ? -errno : 0;
-	umask(mask);
+	int err = bind_path(fd, &sa);
 	if (err)
 		close(fd);
 	return err ? err : fd;
@@ -307,8 +423,8 @@ int listen_tcp(const struct addr *addr)
 
 	if (fd < 0)
 		return -errno;
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 || bind(fd, (struct sockaddr *)&sa, n) < 0 ||
-	    listen(fd, 64) < 0) {
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
+	    bind(fd, (struct sockaddr *)&sa, n) < 0 || listen(fd, 64) < 0) {
 		int err = -errno;
 
 		close(fd);

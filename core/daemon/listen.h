@@ -21,8 +21,9 @@ struct listen_set {
 
 /* Open all listeners of a configuration for `workers` workers. What `old` has open already (NULL: nothing) is taken over by a duplicate. An interface without an
  * address gives no listener, and one line in the log. Returns 0, or MG_EPARSE and faults added; nothing is open then. */
-MG_MUST_CHECK int listen_open(struct listen_set *out, const struct settings *settings, unsigned workers,
-			      const struct listen_set *old, struct conf_faults *faults);
+MG_MUST_CHECK int listen_open(struct listen_set *out, const struct settings *settings,
+			      unsigned workers, const struct listen_set *old,
+			      struct conf_faults *faults);
 /* The addresses of this machine. Returns how many; the caller frees *out. */
 size_t listen_locals(struct addr **out);
 void listen_close(struct listen_set *set);

@@ -15,6 +15,7 @@ enum { EXIT_FAULT = 1, EXIT_USAGE = 2 };
 static int usage(FILE *to, int status)
 {
 	fputs("margrave --config FILE    run, in the foreground, until SIGTERM; SIGHUP reloads\n"
+	      "  [--foreground]          says aloud what it does anyway\n"
 	      "margrave --check FILE     say everything that is wrong with a configuration\n"
 	      "margrave --options        every option: type, unit, range, default, help\n"
 	      "margrave --reference      the same as a page in Markdown\n"
@@ -62,6 +63,10 @@ int main(int argc, char **argv)
 		return sip_process(atoi(argv[2]));
 	if (argc == 3 && strcmp(argv[1], "--config") == 0)
 		return warden_run(argv[2]);
+	if (argc == 4 && strcmp(argv[1], "--config") == 0 && strcmp(argv[3], "--foreground") == 0)
+		return warden_run(argv[2]);
+	if (argc == 4 && strcmp(argv[1], "--foreground") == 0 && strcmp(argv[2], "--config") == 0)
+		return warden_run(argv[3]);
 	if (argc == 3 && strcmp(argv[1], "--check") == 0)
 		return check(argv[2]);
 	if (argc == 2)

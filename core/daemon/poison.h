@@ -13,7 +13,8 @@
 #include "transport/listener.h"
 
 struct poison_slot {
-	_Alignas(64) atomic_uint_fast64_t call_hash; /* of the Call-ID under keys.owner; 0: none (not parsed yet, or idle) */
+	_Alignas(64) atomic_uint_fast64_t
+		call_hash; /* of the Call-ID under keys.owner; 0: none (not parsed yet, or idle) */
 	struct addr source;
 	atomic_uint busy; /* a message is being handled */
 };

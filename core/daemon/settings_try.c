@@ -40,7 +40,8 @@ static void try_listeners(const struct settings *s, struct conf_faults *faults)
 			if (!spec.interface[0])
 				try_address(&spec.addr, text[k], faults);
 			else if (if_nametoindex(spec.interface) == 0)
-				conf_faults_add(faults, "listener \"%s\": no such interface", text[k]);
+				conf_faults_add(faults, "listener \"%s\": no such interface",
+						text[k]);
 		}
 	}
 }

@@ -1,30 +1,29 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * warden: its loop: signals, the child's words and its death, heartbeats, reloads.
+ * warden: its loop: signals, the child's words and its death, heartbeats, the end.
  */
 #include "daemon/warden.h"
 
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "daemon/warden_priv.h"
 
-#define CHECK_MS        1000
-#define SILENCE_MS      6000  /* a heartbeat comes once a second */
-#define START_MS        30000 /* until the first configuration runs */
-#define STUCK_MS        5000  /* a callback that takes longer ends the process */
-#define STOP_MS         35000
-#define DEATHS_AT_ONCE  3
-#define BACK_OFF_MS     100
-#define BACK_OFF_MAX_MS 10000
+#define CHECK_MS       1000
+#define SILENCE_MS     5500  /* a heartbeat comes once a second */
+#define START_MS       30000 /* until the first configuration runs */
+#define STUCK_MS       5000  /* a callback that takes longer ends the process */
+#define ABORT_MS       2000  /* how long it may take to die of it */
+#define STOP_MS        35000
+#define DEATHS_AT_ONCE 3
+#define NO_PROCESS_MS  10000
+#define TICKETS_MS     86400000 /* a day */
+#define WORDS_A_TURN   64
+
+/* What a child may say: heartbeats and answers to reloads are a few a second. */
+static const struct limit_rule words_rule = {.tokens = 50, .per_ms = 1000, .burst = 200};
 
 void warden_say(enum log_level level, const char *event, const char *key, const char *value)
 {
@@ -36,80 +35,23 @@ void warden_say(enum log_level level, const char *event, const char *key, const 
 	log_end(&l);
 }
 
-/* ---- reloads ---- */
-
-static void tell_faults(const struct conf_faults *faults, const char *event)
-{
-	for (size_t i = 0; i < faults->n; i++)
-		warden_say(LOG_ERROR, event, "fault", faults->text[i]);
-}
-
-static void send_faults(struct warden *w, const struct conf_faults *faults)
-{
-	struct ipc_msg msg = {.magic = IPC_MAGIC, .type = IPC_FAULTS};
-	int fd = memfd_create("faults", MFD_CLOEXEC);
-	FILE *f = fd < 0 ? NULL : fdopen(dup(fd), "w");
-
-	if (f) {
-		conf_faults_print(faults, f);
-		fclose(f);
-		if (ipc_send(w->ipc, &msg, fd) < 0)
-			warden_say(LOG_WARNING, "reload_answer_lost", NULL, NULL);
-	}
-	if (fd >= 0)
-		close(fd);
-}
-
-static void reload(struct warden *w)
-{
-	struct conf_faults faults;
-
-	if (w->offered || !w->ready) { /* after the one that runs */
-		w->again = true;
-		return;
-	}
-	conf_faults_init(&faults);
-	struct holding *next = holding_new(w->path, ++w->generation, w->running, &faults);
-	if (next && holding_send(next, w->ipc) < 0) {
-		conf_faults_add(&faults, "the SIP process does not take it");
-		holding_free(next);
-		next = NULL;
-	}
-	w->offered = next;
-	if (!next) {
-		tell_faults(&faults, "reload_rejected");
-		send_faults(w, &faults);
-	}
-	conf_faults_done(&faults);
-}
-
-static void reload_done(struct warden *w, bool taken)
-{
-	struct holding *gone = taken ? w->running : w->offered;
-	struct log_line l;
-
-	log_begin(&l, taken ? LOG_INFO : LOG_ERROR, "warden", taken ? "reloaded" : "reload_rejected");
-	log_str(&l, "from", conf_text_hash(w->running->loaded->text));
-	log_str(&l, "to", conf_text_hash(w->offered->loaded->text));
-	log_end(&l);
-	if (taken)
-		w->running = w->offered;
-	w->offered = NULL;
-	holding_free(gone);
-	if (w->again) {
-		w->again = false;
-		reload(w);
-	}
-}
-
 /* ---- the child ---- */
 
 static void start(struct warden *w);
 
-static void stop(struct warden *w)
+static void end_child(struct warden *w, int signo, const char *why)
 {
-	struct ipc_msg msg = {.magic = IPC_MAGIC, .type = IPC_STOP, .number = ++w->stops == 1};
+	warden_say(LOG_ERROR, why, NULL, NULL);
+	w->killed = true;
+	kill(w->child, signo);
+	w->heard_ms = loop_now_ms(w->loop);
+}
 
+static void stop(struct warden *w, bool graceful)
+{
+	struct ipc_msg msg = {.magic = IPC_MAGIC, .type = IPC_STOP};
+
+	msg.number = ++w->stops == 1 && graceful;
 	if (!w->child) {
 		loop_stop(w->loop);
 		return;
@@ -119,35 +61,44 @@ static void stop(struct warden *w)
 	w->heard_ms = loop_now_ms(w->loop); /* from here on the end is waited for */
 }
 
-static void on_word(struct warden *w, const struct ipc_msg *msg)
+static void on_ready(struct warden *w)
 {
-	w->heard_ms = w->stops ? w->heard_ms : loop_now_ms(w->loop);
+	w->ready = w->lived = true;
+	w->deaths = 0;
+	reload_waiting(w);
+}
+
+/* Twice in a row: once may be a machine that stood still, which shows as a callback that took as long. */
+static void on_heartbeat(struct warden *w, uint64_t busy_ms)
+{
+	w->stuck = busy_ms > STUCK_MS ? w->stuck + 1 : 0;
+	if (w->stuck >= 2 && !w->killed)
+		end_child(w, SIGABRT, "sip_process_stuck");
+}
+
+/* Returns whether it makes sense. */
+static bool on_word(struct warden *w, const struct ipc_msg *msg)
+{
+	bool of_running = !w->ready && msg->generation == w->running->generation;
+	bool of_offered = w->offered && msg->generation == w->offered->generation;
+
 	switch ((int)msg->type) {
 	case IPC_READY:
-		w->ready = true;
-		w->deaths = 0;
-		if (w->offered && msg->generation == w->offered->generation)
+		if (of_offered)
 			reload_done(w, true);
-		break;
+		else if (of_running)
+			on_ready(w);
+		return of_offered || of_running;
 	case IPC_REFUSED:
-		if (w->offered && msg->generation == w->offered->generation)
+		if (of_offered)
 			reload_done(w, false);
-		break;
-	case IPC_HEARTBEAT:
-		if (msg->number > STUCK_MS) {
-			warden_say(LOG_ERROR, "sip_process_stuck", NULL, NULL);
-			w->killed = true;
-			kill(w->child, SIGABRT);
-		}
-		break;
-	case IPC_RELOAD:
-		reload(w);
-		break;
-	case IPC_STOPPING:
-		stop(w);
-		break;
-	default:
-		break;
+		else
+			w->refused = of_running;
+		return of_offered || of_running;
+	case IPC_HEARTBEAT: on_heartbeat(w, msg->number); return true;
+	case IPC_RELOAD: reload_begin(w); return true;
+	case IPC_STOPPING: stop(w, msg->number == 1); return true;
+	default: return false;
 	}
 }
 
@@ -155,22 +106,32 @@ static void on_ipc(struct loop_watch *watch, unsigned events)
 {
 	struct warden *w = container_of(watch, struct warden, watch);
 	struct ipc_msg msg;
-	int fd, err;
+	int fd, err = -EAGAIN;
 
 	(void)events;
-	while ((err = ipc_receive(w->ipc, false, &msg, &fd)) == 0) {
+	for (unsigned i = 0; i < WORDS_A_TURN; i++) {
+		if (!limit_take(&w->words, &words_rule, loop_now_ms(w->loop), 1)) {
+			w->quiet = true; /* on_check listens again */
+			loop_unwatch(&w->watch);
+			return;
+		}
+		err = ipc_receive(w->ipc, false, &msg, &fd);
+		if (err)
+			break;
 		if (fd >= 0) /* the text of faults, which the child has logged */
 			close(fd);
-		on_word(w, &msg);
+		w->heard_ms = w->stops || w->killed ? w->heard_ms : loop_now_ms(w->loop);
+		if (!on_word(w, &msg)) {
+			err = MG_EPARSE;
+			break;
+		}
 	}
-	if (err == -EAGAIN)
+	if (!err || err == -EAGAIN)
 		return;
-	loop_unwatch(&w->watch); /* gone, or speaking nonsense: its death, or ours, tells the rest */
-	if (err == MG_EPARSE) {
-		warden_say(LOG_ERROR, "sip_process_talks_nonsense", NULL, NULL);
-		w->killed = true;
-		kill(w->child, SIGKILL);
-	}
+	/* gone, or speaking nonsense: its death, or ours, tells the rest */
+	loop_unwatch(&w->watch);
+	if (err == MG_EPARSE)
+		end_child(w, SIGKILL, "sip_process_talks_nonsense");
 }
 
 static void on_restart(struct wheel_timer *t, uint64_t now_ms)
@@ -184,29 +145,22 @@ static void start(struct warden *w)
 	int err = child_start(w);
 
 	w->heard_ms = loop_now_ms(w->loop);
+	limit_init(&w->words, &words_rule, w->heard_ms);
 	if (!err)
 		err = loop_watch(w->loop, &w->watch, w->ipc, LOOP_READ, on_ipc, "warden child");
-	if (err) {
-		warden_say(LOG_ERROR, "start_failed", "err", mg_err_name(err));
-		w->deaths++;
-		if (w->child > 0) {
-			w->killed = true;
-			kill(w->child, SIGKILL);
-		} else {
-			wheel_add(loop_wheel(w->loop), &w->restart, loop_now_ms(w->loop) + BACK_OFF_MAX_MS);
-		}
-	}
+	if (!err)
+		return;
+	warden_say(LOG_ERROR, "start_failed", "err", mg_err_name(err));
+	if (w->child > 0)
+		end_child(w, SIGKILL, "sip_process_not_started");
+	else
+		wheel_add(loop_wheel(w->loop), &w->restart, w->heard_ms + NO_PROCESS_MS);
 }
 
-static uint64_t back_off(unsigned deaths)
+/* Whether what it is to start with will never do: it said so, or died of it again and again. */
+static bool hopeless(const struct warden *w, int status)
 {
-	uint64_t ms = BACK_OFF_MS;
-
-	if (deaths < DEATHS_AT_ONCE)
-		return 0;
-	for (unsigned i = DEATHS_AT_ONCE; i < deaths && ms < BACK_OFF_MAX_MS; i++)
-		ms *= 2;
-	return ms < BACK_OFF_MAX_MS ? ms : BACK_OFF_MAX_MS;
+	return !w->lived && WIFEXITED(status) && (w->refused || w->deaths >= DEATHS_AT_ONCE);
 }
 
 static void on_child(void *arg, int signo)
@@ -221,39 +175,72 @@ static void on_child(void *arg, int signo)
 	close(w->ipc);
 	w->ipc = -1;
 	w->child = 0;
-	holding_free(w->offered);
-	w->offered = NULL;
 	if (w->stops) {
 		w->status = WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 		loop_stop(w->loop);
 		return;
 	}
 	child_died(w, status);
+	bool ended =
+		WIFSIGNALED(status) && (WTERMSIG(status) == SIGKILL || WTERMSIG(status) == SIGTERM);
+	reload_lost(w, !ended);
 	w->deaths = w->ready ? 0 : w->deaths + 1;
-	if (w->generation == 1 && !w->ready && w->deaths >= DEATHS_AT_ONCE && WIFEXITED(status)) {
-		/* It refuses the configuration it is to start with: nothing will change that. */
+	if (hopeless(w, status)) {
 		w->status = 1;
 		loop_stop(w->loop);
 		return;
 	}
-	uint64_t wait = back_off(w->deaths);
+	uint64_t wait = child_back_off_ms(w->deaths);
 	if (wait == 0)
 		start(w);
 	else
 		wheel_add(loop_wheel(w->loop), &w->restart, loop_now_ms(w->loop) + wait);
 }
 
+/* ---- once a second ---- */
+
+static void check_child(struct warden *w, uint64_t now_ms)
+{
+	uint64_t patience = w->stops    ? STOP_MS
+			    : w->killed ? ABORT_MS
+			    : w->ready  ? SILENCE_MS
+					: START_MS;
+
+	if (w->quiet) {
+		w->quiet = false;
+		if (loop_watch(w->loop, &w->watch, w->ipc, LOOP_READ, on_ipc, "warden child") < 0)
+			end_child(w, SIGKILL, "start_failed");
+	}
+	if (now_ms - w->heard_ms <= patience)
+		return;
+	end_child(w, w->killed || w->stops ? SIGKILL : SIGABRT,
+		  w->stops ? "stop_takes_too_long" : "sip_process_silent");
+}
+
+static void rotate_keys(struct warden *w, uint64_t now_ms)
+{
+	w->keys_ms = now_ms + TICKETS_MS;
+	int err = keys_rotate(w->keys);
+	if (!err)
+		err = child_send_keys(w);
+	if (err)
+		warden_say(LOG_WARNING, "ticket_keys", "err", mg_err_name(err));
+	else
+		reload_same(w, true);
+}
+
 static void on_check(struct wheel_timer *t, uint64_t now_ms)
 {
 	struct warden *w = container_of(t, struct warden, check);
-	uint64_t patience = w->stops ? STOP_MS : w->ready ? SILENCE_MS : START_MS;
 
-	if (w->child && now_ms - w->heard_ms > patience) {
-		warden_say(LOG_ERROR, w->stops ? "stop_takes_too_long" : "sip_process_silent", NULL, NULL);
-		kill(w->child, w->killed || w->stops ? SIGKILL : SIGABRT);
-		w->killed = true;
+	/* We did not run ourselves (the machine was paused): what was not heard meanwhile is nobody's fault. */
+	if (now_ms - w->checked_ms > 2 * CHECK_MS && !w->stops)
 		w->heard_ms = now_ms;
-	}
+	w->checked_ms = now_ms;
+	if (w->child)
+		check_child(w, now_ms);
+	if (w->child && w->ready && now_ms >= w->keys_ms)
+		rotate_keys(w, now_ms);
 	wheel_add(loop_wheel(w->loop), t, now_ms + CHECK_MS);
 }
 
@@ -262,68 +249,9 @@ static void on_check(struct wheel_timer *t, uint64_t now_ms)
 static void on_signal(void *arg, int signo)
 {
 	if (signo == SIGHUP)
-		reload(arg);
+		reload_begin(arg);
 	else
-		stop(arg);
-}
-
-static int open_ring(struct warden *w)
-{
-	w->ring_fd = memfd_create("last input", MFD_CLOEXEC);
-	if (w->ring_fd < 0 || ftruncate(w->ring_fd, sizeof(*w->ring)) < 0)
-		return -errno;
-	void *p = mmap(NULL, sizeof(*w->ring), PROT_READ | PROT_WRITE, MAP_SHARED, w->ring_fd, 0);
-	if (p == MAP_FAILED)
-		return -errno;
-	w->ring = p;
-	return 0;
-}
-
-/* What the SIP process may write lies in a folder of its own, out of which it can't see the keys. */
-static int open_child_folder(const struct settings *s)
-{
-	const struct passwd *pw = geteuid() == 0 ? getpwnam(s->user) : NULL;
-	char path[128], why[256];
-
-	snprintf(path, sizeof(path), "%s/sip", s->state);
-	why[0] = '\0';
-	if (geteuid() == 0 && !pw)
-		snprintf(why, sizeof(why), "user \"%s\" does not exist (setting user)", s->user);
-	else if ((mkdir(path, 0700) < 0 && errno != EEXIST) || (pw && chown(path, pw->pw_uid, pw->pw_gid) < 0))
-		snprintf(why, sizeof(why), "%s: %s", path, strerror(errno));
-	if (why[0])
-		warden_say(LOG_ERROR, "state_folder", "fault", why);
-	return why[0] ? MG_EINVAL : 0;
-}
-
-/* The state folder, its keys, the control socket. */
-static int open_state(struct warden *w)
-{
-	const struct settings *s = &w->running->loaded->settings;
-	char why[640];
-
-	if (mkdir(s->state, 0711) < 0 && errno != EEXIST) {
-		snprintf(why, sizeof(why), "%s: %s", s->state, strerror(errno));
-		warden_say(LOG_ERROR, "state_folder", "fault", why);
-		return -errno;
-	}
-	if (open_child_folder(s) < 0)
-		return MG_EINVAL;
-	w->keys = keys_open(s->state, why, sizeof(why));
-	if (why[0])
-		warden_say(w->keys ? LOG_WARNING : LOG_ERROR, "keys", "fault", why);
-	if (!w->keys)
-		return MG_EINVAL;
-	if (s->control.socket)
-		snprintf(w->control_path, sizeof(w->control_path), "%s", s->control.socket);
-	else
-		snprintf(w->control_path, sizeof(w->control_path), "%s/control.sock", s->state);
-	w->control_fd = listen_unix(w->control_path);
-	if (w->control_fd < 0) {
-		snprintf(why, sizeof(why), "%s: %s", w->control_path, strerror(-w->control_fd));
-		warden_say(LOG_ERROR, "control_socket", "fault", why);
-	}
-	return w->control_fd < 0 ? w->control_fd : 0;
+		stop(arg, true);
 }
 
 static int open_all(struct warden *w)
@@ -337,8 +265,13 @@ static int open_all(struct warden *w)
 	conf_faults_done(&faults);
 	if (!w->running)
 		return MG_EPARSE;
-	int err = open_state(w);
-	return err ? err : open_ring(w);
+	int err = state_open(w);
+	if (err)
+		return err;
+	err = rights_reduce();
+	if (err)
+		warden_say(LOG_ERROR, "capabilities", "err", mg_err_name(err));
+	return err;
 }
 
 static int watch_signals(struct warden *w)
@@ -351,17 +284,26 @@ static int watch_signals(struct warden *w)
 	return err;
 }
 
+static int run(struct warden *w)
+{
+	uint64_t now_ms = loop_now_ms(w->loop);
+	int err = watch_signals(w);
+
+	if (err)
+		return err;
+	w->checked_ms = now_ms;
+	w->keys_ms = now_ms + TICKETS_MS;
+	wheel_add(loop_wheel(w->loop), &w->check, now_ms + CHECK_MS);
+	addresses_follow(w);
+	start(w);
+	err = loop_run(w->loop);
+	addresses_leave(w);
+	return err;
+}
+
 static void close_all(struct warden *w)
 {
-	if (w->control_fd >= 0) {
-		close(w->control_fd);
-		(void)unlink(w->control_path);
-	}
-	if (w->ring)
-		munmap(w->ring, sizeof(*w->ring));
-	if (w->ring_fd >= 0)
-		close(w->ring_fd);
-	keys_close(w->keys);
+	state_close(w);
 	holding_free(w->offered);
 	holding_free(w->running);
 	if (w->loop) {
@@ -374,7 +316,12 @@ static void close_all(struct warden *w)
 
 int warden_run(const char *config_path)
 {
-	struct warden w = {.path = config_path, .ring_fd = -1, .control_fd = -1, .ipc = -1};
+	struct warden w = {.path = config_path,
+			   .ring_fd = -1,
+			   .state_fd = -1,
+			   .control_fd = -1,
+			   .ipc = -1,
+			   .address_fd = -1};
 	struct loop_options o = {.name = "warden"};
 
 	signal(SIGPIPE, SIG_IGN);
@@ -383,12 +330,7 @@ int warden_run(const char *config_path)
 	w.loop = loop_new(&o);
 	int err = w.loop ? open_all(&w) : MG_ENOMEM;
 	if (!err)
-		err = watch_signals(&w);
-	if (!err) {
-		wheel_add(loop_wheel(w.loop), &w.check, loop_now_ms(w.loop) + CHECK_MS);
-		start(&w);
-		err = loop_run(w.loop);
-	}
+		err = run(&w);
 	close_all(&w);
 	return err ? 1 : w.status;
 }

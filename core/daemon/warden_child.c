@@ -3,7 +3,6 @@
  * warden_child: starting the SIP process, and what is learned from its death.
  */
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -15,18 +14,25 @@
 
 #define QUARANTINE_S 60
 
-/* In the child, between fork and exec: nothing but system calls. */
+#define IPC_FD          3
+#define BACK_OFF_MS     100
+#define BACK_OFF_MAX_MS 10000
+#define DEATHS_AT_ONCE  3
+
+/* In the child, between fork and exec: nothing but system calls. Of descriptors it gets its socket and the standard ones only. */
 static _Noreturn void become(int ipc)
 {
-	char number[12];
-	char *const argv[] = {"margrave: sip", WARDEN_CHILD_ARG, number, NULL};
+	char *const argv[] = {"margrave: sip", WARDEN_CHILD_ARG, "3", NULL};
 	sigset_t none;
 
-	snprintf(number, sizeof(number), "%d", ipc);
+	_Static_assert(IPC_FD == 3, "argv says so");
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	/* Not to be ended by the Ctrl-C that the warden ends it for. */
 	setpgid(0, 0);
+	if (ipc != IPC_FD && dup2(ipc, IPC_FD) < 0)
+		_exit(127);
+	(void)close_range(IPC_FD + 1, ~0U, 0);
 	execv("/proc/self/exe", argv);
 	_exit(127);
 }
@@ -42,8 +48,10 @@ static int send_quarantine(struct warden *w, uint64_t now_ms)
 {
 	int err = 0;
 
-	for (unsigned i = 0; !err && i < w->quarantined; i++) {
-		struct ipc_msg msg = {.magic = IPC_MAGIC, .type = IPC_QUARANTINE, .addr = w->quarantine[i].source,
+	for (unsigned i = 0; !err && i < WARDEN_QUARANTINE_MAX; i++) {
+		struct ipc_msg msg = {.magic = IPC_MAGIC,
+				      .type = IPC_QUARANTINE,
+				      .addr = w->quarantine[i].source,
 				      .number = w->quarantine[i].call_hash};
 
 		if (w->quarantine[i].until_ms <= now_ms)
@@ -54,13 +62,20 @@ static int send_quarantine(struct warden *w, uint64_t now_ms)
 	return err;
 }
 
+int child_send_keys(const struct warden *w)
+{
+	int fd = keys_memfd(w->keys);
+	int err = fd < 0 ? fd : send_fd(w->ipc, IPC_KEYS, fd);
+
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
 static int greet(struct warden *w)
 {
-	int keys = keys_memfd(w->keys);
-	int err = keys < 0 ? keys : send_fd(w->ipc, IPC_KEYS, keys);
+	int err = child_send_keys(w);
 
-	if (keys >= 0)
-		close(keys);
 	if (!err)
 		err = send_fd(w->ipc, IPC_RING, w->ring_fd);
 	if (!err)
@@ -91,7 +106,8 @@ int child_start(struct warden *w)
 	}
 	w->child = pid;
 	w->ipc = pair[0];
-	w->ready = w->killed = false;
+	w->ready = w->killed = w->quiet = w->refused = false;
+	w->stuck = 0;
 	return greet(w);
 }
 
@@ -99,21 +115,54 @@ int child_start(struct warden *w)
 
 static bool is_fault(int signo)
 {
-	return signo == SIGSEGV || signo == SIGBUS || signo == SIGILL || signo == SIGFPE || signo == SIGABRT || signo == SIGSYS;
+	return signo == SIGSEGV || signo == SIGBUS || signo == SIGILL || signo == SIGFPE ||
+	       signo == SIGABRT || signo == SIGSYS;
 }
 
+/* The place of the one whose time ends first; the same once more keeps its own. */
+static struct suspect *place_for(struct warden *w, const struct addr *source, uint64_t call_hash)
+{
+	struct suspect *first = &w->quarantine[0];
+
+	for (unsigned i = 0; i < WARDEN_QUARANTINE_MAX; i++) {
+		struct suspect *s = &w->quarantine[i];
+
+		if (s->call_hash == call_hash && addr_host_eq(&s->source, source))
+			return s;
+		if (s->until_ms < first->until_ms)
+			first = s;
+	}
+	return first;
+}
+
+/* What a slot says was written by the process that died: it is believed only as far as it has the form of an address. */
 static void quarantine(struct warden *w, const struct poison_slot *slot, uint64_t now_ms)
 {
-	unsigned n = w->quarantined < 16 ? w->quarantined++ : 0;
+	struct addr source = slot->source;
+	uint64_t call_hash = atomic_load(&slot->call_hash);
 	struct log_line l;
 
-	w->quarantine[n].source = slot->source;
-	w->quarantine[n].call_hash = atomic_load(&slot->call_hash);
-	w->quarantine[n].until_ms = now_ms + QUARANTINE_S * 1000ULL;
+	if (call_hash == 0 || (source.family != ADDR_V4 && source.family != ADDR_V6))
+		return;
+	*place_for(w, &source, call_hash) =
+		(struct suspect){.source = source,
+				 .call_hash = call_hash,
+				 .until_ms = now_ms + QUARANTINE_S * 1000ULL};
 	log_begin(&l, LOG_WARNING, "sec", "quarantine");
-	log_addr(&l, "src", &slot->source);
+	log_addr(&l, "src", &source);
 	log_u64(&l, "seconds", QUARANTINE_S);
 	log_end(&l);
+}
+
+uint64_t child_back_off_ms(unsigned deaths)
+{
+	uint64_t ms = BACK_OFF_MS;
+
+	if (deaths < DEATHS_AT_ONCE)
+		return 0;
+	for (unsigned i = DEATHS_AT_ONCE; i < deaths && ms < BACK_OFF_MAX_MS; i++)
+		ms *= 2;
+	return ms < BACK_OFF_MAX_MS ? ms : BACK_OFF_MAX_MS;
 }
 
 void child_died(struct warden *w, int status)
@@ -130,7 +179,7 @@ void child_died(struct warden *w, int status)
 	for (unsigned i = 0; is_fault(signo) && !w->killed && i < TP_WORKERS_MAX; i++) {
 		const struct poison_slot *slot = &w->ring->worker[i];
 
-		if (atomic_load(&slot->busy) && atomic_load(&slot->call_hash))
+		if (atomic_load(&slot->busy))
 			quarantine(w, slot, loop_now_ms(w->loop));
 	}
 }

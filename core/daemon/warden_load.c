@@ -11,10 +11,56 @@
 #include "daemon/descriptors.h"
 #include "daemon/warden_priv.h"
 
+#define PATIENCE_MS 3000
+
+/* A holding that is being made. */
+struct making {
+	struct holding *h;
+	const struct holding *old; /* NULL: the first */
+	bool same;                 /* the text and files of `old` once more */
+};
+
+static int open_again(const struct holding *old, const char *path)
+{
+	for (size_t i = 0; i < old->files; i++) {
+		if (strcmp(old->file[i].path, path) == 0)
+			return fcntl(old->file[i].fd, F_DUPFD_CLOEXEC, 0);
+	}
+	return -1;
+}
+
+/* O_NONBLOCK: a fifo must not stop us. Returns a descriptor or a negative errno. */
+static int open_regular(const char *path)
+{
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		return fd;
+	close(fd);
+	return -EINVAL;
+}
+
+static int keep_file(struct holding *h, const char *path, int fd)
+{
+	struct warden_file *more = realloc(h->file, (h->files + 1) * sizeof(*more));
+
+	if (!more)
+		return -ENOMEM;
+	h->file = more;
+	char *copy = strdup(path);
+	if (!copy)
+		return -ENOMEM;
+	h->file[h->files++] = (struct warden_file){.path = copy, .fd = fd};
+	return fd;
+}
+
 static int open_file(void *arg, const char *path)
 {
-	struct holding *h = arg;
-	struct stat st;
+	const struct making *making = arg;
+	struct holding *h = making->h;
 
 	for (size_t i = 0; i < h->files; i++) {
 		if (strcmp(h->file[i].path, path) == 0)
@@ -22,22 +68,13 @@ static int open_file(void *arg, const char *path)
 	}
 	if (h->files == WARDEN_FILES_MAX)
 		return -EMFILE;
-	/* O_NONBLOCK: a fifo must not stop us */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int fd = making->same ? open_again(making->old, path) : -1;
 	if (fd < 0)
-		return -errno;
-	struct warden_file *more = fstat(fd, &st) == 0 && S_ISREG(st.st_mode)
-					   ? realloc(h->file, (h->files + 1) * sizeof(*more))
-					   : NULL;
-	char *copy = more ? strdup(path) : NULL;
-	if (more)
-		h->file = more;
-	if (!copy) {
+		fd = open_regular(path);
+	int kept = fd < 0 ? fd : keep_file(h, path, fd);
+	if (kept < 0 && fd >= 0)
 		close(fd);
-		return -EINVAL;
-	}
-	h->file[h->files++] = (struct warden_file){.path = copy, .fd = fd};
-	return fd;
+	return kept;
 }
 
 static int open_metrics(struct holding *h, const struct holding *old, struct conf_faults *faults)
@@ -74,27 +111,35 @@ static int restart_needed(const struct holding *h, const struct holding *old,
 	return n > 0 ? MG_EPARSE : 0;
 }
 
+static int read_text(struct conf_text **text, const char *path, const struct holding *old,
+		     struct conf_faults *faults)
+{
+	return path ? conf_text_read(text, path, faults)
+		    : conf_text_unseal(text, old->text_fd, faults);
+}
+
 static int open_all(struct holding *h, const char *path, const struct holding *old,
 		    struct conf_faults *faults)
 {
-	struct conf_env env = {.open = open_file, .arg = h};
+	struct making making = {.h = h, .old = old, .same = !path};
+	struct conf_env env = {.open = open_file, .arg = &making};
 	struct conf_text *text;
-	int err = conf_text_read(&text, path, faults);
+	int err = read_text(&text, path, old, faults);
 
 	if (err)
 		return err;
 	h->loaded = settings_load(text, &env, SETTINGS_PASS_MODULES, faults);
 	if (!h->loaded)
 		return MG_EPARSE;
+	const struct settings *s = &h->loaded->settings;
 	err = restart_needed(h, old, faults);
 	if (!err)
 		err = conf_text_seal(h->loaded->text, &h->text_fd);
 	if (!err)
-		err = listen_open(&h->listeners, &h->loaded->settings,
-				  settings_workers(&h->loaded->settings),
+		err = listen_open(&h->listeners, s, settings_workers(s),
 				  old ? &old->listeners : NULL, faults);
 	if (!err)
-		err = descriptors_allow(&h->loaded->settings, h->listeners.n, faults);
+		err = rights_descriptors(s, h->listeners.n, !old, faults);
 	h->locals = listen_locals(&h->local);
 	return err ? err : open_metrics(h, old, faults);
 }
@@ -104,17 +149,22 @@ struct holding *holding_new(const char *path, uint64_t generation, const struct 
 {
 	struct holding *h = calloc(1, sizeof(*h));
 
-	if (!h)
-		return NULL;
-	h->generation = generation;
-	h->text_fd = h->metrics_fd = -1;
-	if (open_all(h, path, old, faults) < 0) {
-		if (faults->n == 0)
-			conf_faults_add(faults, "out of memory or descriptors");
-		holding_free(h);
-		return NULL;
+	if (h) {
+		h->generation = generation;
+		h->text_fd = h->metrics_fd = -1;
 	}
-	return h;
+	if (h && open_all(h, path, old, faults) == 0)
+		return h;
+	if (faults->n == 0)
+		conf_faults_add(faults, "out of memory or descriptors");
+	holding_free(h);
+	return NULL;
+}
+
+bool holding_same(const struct holding *a, const struct holding *b)
+{
+	return listen_same(&a->listeners, &b->listeners) && a->locals == b->locals &&
+	       (a->locals == 0 || memcmp(a->local, b->local, a->locals * sizeof(*a->local)) == 0);
 }
 
 void holding_free(struct holding *h)
@@ -136,13 +186,17 @@ void holding_free(struct holding *h)
 	free(h);
 }
 
-/* Waits for room: the child reads until IPC_COMMIT and nothing else. */
-static int send_wait(int ipc, const struct ipc_msg *msg, int fd)
+/* Waits for room, a few seconds in all: the child reads until IPC_COMMIT and nothing else. */
+static int send_wait(int ipc, const struct ipc_msg *msg, int fd, unsigned *patience)
 {
 	int err;
 
-	for (unsigned i = 0; (err = ipc_send(ipc, msg, fd)) == -EAGAIN && i < 5000; i++)
+	while ((err = ipc_send(ipc, msg, fd)) == -EAGAIN || err == -ETOOMANYREFS) {
+		if (*patience == 0)
+			return err;
+		--*patience;
 		usleep(1000);
+	}
 	return err;
 }
 
@@ -152,29 +206,30 @@ int holding_send(const struct holding *h, int ipc)
 			      .type = IPC_BEGIN,
 			      .generation = h->generation,
 			      .workers = settings_workers(&h->loaded->settings)};
-	int err = send_wait(ipc, &msg, h->text_fd);
+	unsigned patience = PATIENCE_MS;
+	int err = send_wait(ipc, &msg, h->text_fd, &patience);
 
 	msg.type = IPC_FILE;
 	for (size_t i = 0; !err && i < h->files; i++) {
 		if (strlen(h->file[i].path) >= sizeof(msg.path))
 			return -ENAMETOOLONG;
 		memcpy(msg.path, h->file[i].path, strlen(h->file[i].path) + 1);
-		err = send_wait(ipc, &msg, h->file[i].fd);
+		err = send_wait(ipc, &msg, h->file[i].fd, &patience);
 	}
 	msg.path[0] = '\0';
 	msg.type = IPC_LISTENER;
 	for (size_t i = 0; !err && i < h->listeners.n; i++) {
 		msg.listener = h->listeners.socket[i].info;
-		err = send_wait(ipc, &msg, h->listeners.socket[i].fd);
+		err = send_wait(ipc, &msg, h->listeners.socket[i].fd, &patience);
 	}
 	msg.type = IPC_LOCAL;
 	for (size_t i = 0; !err && i < h->locals; i++) {
 		msg.addr = h->local[i];
-		err = send_wait(ipc, &msg, -1);
+		err = send_wait(ipc, &msg, -1, &patience);
 	}
 	msg.type = IPC_METRICS;
 	if (!err && h->metrics_fd >= 0)
-		err = send_wait(ipc, &msg, h->metrics_fd);
+		err = send_wait(ipc, &msg, h->metrics_fd, &patience);
 	msg.type = IPC_COMMIT;
-	return err ? err : send_wait(ipc, &msg, -1);
+	return err ? err : send_wait(ipc, &msg, -1, &patience);
 }

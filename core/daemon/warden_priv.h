@@ -7,6 +7,7 @@
 
 #include <sys/types.h>
 
+#include "base/limit.h"
 #include "base/log.h"
 #include "daemon/ipc.h"
 #include "daemon/keys.h"
@@ -15,7 +16,8 @@
 #include "daemon/settings.h"
 #include "event/loop.h"
 
-#define WARDEN_FILES_MAX 1024
+#define WARDEN_FILES_MAX      1024
+#define WARDEN_QUARANTINE_MAX 16
 
 /* A file that the configuration names, open for reading. */
 struct warden_file {
@@ -35,42 +37,60 @@ struct holding {
 	int text_fd, metrics_fd;
 };
 
+/* What may have killed a process. */
+struct suspect {
+	struct addr source;
+	uint64_t call_hash, until_ms;
+};
+
 struct warden {
 	const char *path;
 	struct loop *loop;
-	struct holding *running;   /* what the child was told last and took, or will be told */
-	struct holding *offered;   /* sent by a reload, not answered yet; NULL: none */
-	bool again;                /* another reload was asked for meanwhile */
-	bool asked;                /* by the control socket: who asked hears of it */
+	struct holding *running; /* what the child was told last and took, or will be told */
+	struct holding *offered; /* sent by a reload, not answered yet; NULL: none */
+	bool again;              /* another reload was asked for meanwhile */
+	bool renew;              /* the same text anew: keys or addresses have changed */
 	uint64_t generation;
 	struct key_store *keys;
+	uint64_t keys_ms; /* when those of tickets change */
 	struct poison_ring *ring;
-	int ring_fd, control_fd;
+	int ring_fd, state_fd, control_fd;
 	char control_path[128];
+	/* addresses of this machine */
+	int address_fd;
+	struct loop_watch addresses;
+	struct wheel_timer settle;
 	/* the child */
 	pid_t child;
 	int ipc;
 	struct loop_watch watch;
-	bool ready;                /* it said so */
-	bool killed;               /* we did */
-	unsigned deaths;           /* before it was ready, one after the other */
-	uint64_t heard_ms;
+	struct limit words; /* how much it may say */
+	bool quiet;         /* it has said too much: not read for a while */
+	bool ready;         /* it said so */
+	bool lived;         /* one was ready once */
+	bool refused;       /* it refuses what it is to start with */
+	bool killed;        /* we did */
+	unsigned stuck;     /* heartbeats in a row that tell of a callback without end */
+	unsigned deaths;    /* before it was ready, one after the other */
+	uint64_t heard_ms, checked_ms;
 	struct wheel_timer check, restart;
-	/* what is to be quarantined by the next child too */
-	struct {
-		struct addr source;
-		uint64_t call_hash, until_ms;
-	} quarantine[16];
-	unsigned quarantined;
-	unsigned stops;            /* times we were told to end */
+	struct suspect quarantine[WARDEN_QUARANTINE_MAX]; /* told to the next children too */
+	unsigned stops;                                   /* times we were told to end */
 	int status;
 };
 
 /* ---- warden_load.c ---- */
 
-/* Load the configuration and open what it names; what `old` has open already is shared by duplicates. Returns NULL with faults added. */
-MG_MUST_CHECK struct holding *holding_new(const char *path, uint64_t generation, const struct holding *old, struct conf_faults *faults);
+/* Load a configuration and open what it names; what `old` has open already is shared by duplicates.
+ *
+ * path       NULL: the text and the files of `old` once more, with the addresses of now.
+ * Returns    NULL with faults added.
+ */
+MG_MUST_CHECK struct holding *holding_new(const char *path, uint64_t generation,
+					  const struct holding *old, struct conf_faults *faults);
 void holding_free(struct holding *h); /* NULL is fine */
+/* Whether a child would run by both in the same way: listeners and addresses. */
+bool holding_same(const struct holding *a, const struct holding *b);
 /* Send it to the child. Returns 0 or a negative error. */
 MG_MUST_CHECK int holding_send(const struct holding *h, int ipc);
 
@@ -78,8 +98,47 @@ MG_MUST_CHECK int holding_send(const struct holding *h, int ipc);
 
 /* Start the child: its socket in w->ipc. Returns 0 or a negative error. */
 MG_MUST_CHECK int child_start(struct warden *w);
-/* What it died of: a line, and quarantine after a fault signal. */
+/* Give it the keys. Returns 0 or a negative error. */
+MG_MUST_CHECK int child_send_keys(const struct warden *w);
+/* What it died of: a line, and quarantine after a fault signal that was not ours. */
 void child_died(struct warden *w, int status);
+/* How long to wait before the next one, after so many deaths before it was ready. */
+uint64_t child_back_off_ms(unsigned deaths);
+
+/* ---- warden_reload.c ---- */
+
+/* Load the file and offer it to the child; after the one that is under way, if one is. */
+void reload_begin(struct warden *w);
+/* Offer the text that runs once more, if addresses have changed or `always`. */
+void reload_same(struct warden *w, bool always);
+/* The child took what was offered, or did not. */
+void reload_done(struct warden *w, bool taken);
+/* The child died before it had taken what was offered: by itself, which speaks against what was offered, or not. */
+void reload_lost(struct warden *w, bool by_itself);
+/* What had to wait. */
+void reload_waiting(struct warden *w);
+
+/* ---- warden_state.c ---- */
+
+/* The state folder, the keys in it, the socket of margravectl, the ring. Says what is wrong.
+ * Returns 0 or a negative error. */
+MG_MUST_CHECK int state_open(struct warden *w);
+void state_close(struct warden *w);
+
+/* ---- warden_rights.c ---- */
+
+/* Of root's capabilities keep those that are used from here on. Returns 0 or a negative error. */
+MG_MUST_CHECK int rights_reduce(void);
+/* Make sure of descriptors for `s` and `sockets` listening ones: before the first child the limit is raised.
+ * Returns 0 or MG_ELIMIT with a fault that names what is needed and what is there. */
+MG_MUST_CHECK int rights_descriptors(const struct settings *s, size_t sockets, bool first,
+				     struct conf_faults *faults);
+
+/* ---- warden_address.c ---- */
+
+/* Follow the addresses of this machine; without it, one line says so. */
+void addresses_follow(struct warden *w);
+void addresses_leave(struct warden *w);
 
 void warden_say(enum log_level level, const char *event, const char *key, const char *value);
 
