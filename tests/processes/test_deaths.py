@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The SIP process dies or hangs: it is back at once, with its keys and sockets; what killed it is kept away."""
+import glob
+import mmap
+import os
+import signal
+import socket
+import struct
+import time
+
+import pytest
+from margrave import MODULES, Daemon, Peer, free_port, status
+from sip_call import Call, final, request
+
+SLOT = 64
+BACK_MS = 100
+SLOW = 10 if os.environ.get("MARGRAVE_SLOW") else 1  # under sanitizers
+
+
+@pytest.fixture(name="daemon")
+def running(tmp_path):
+    port = free_port()
+    config = f'zones = ( {{ name = "lab"; listen = ( "udp:127.0.0.1:{port}", "tcp:127.0.0.1:{port}" ); }} );\n{MODULES}'
+    with Daemon(tmp_path, config) as daemon:
+        daemon.port, daemon.address = port, ("127.0.0.1", port)
+        yield daemon
+
+
+def ask(daemon: Daemon, peer: Peer, seconds: float = 2.0, **change: str) -> int:
+    peer.send(request(peer, "OPTIONS", f"sip:127.0.0.1:{daemon.port}", **change), daemon.address)
+    return status(peer.receive(seconds))
+
+
+def kill(daemon: Daemon, signo: int) -> int:
+    """Kill the SIP process; returns the byte of the log from which what follows stands."""
+    after = len(daemon.log_text())
+    os.kill(daemon.child(), signo)
+    return after
+
+
+def back(daemon: Daemon, after: int) -> None:
+    daemon.wait_log(r"ev=running ", after=after)
+
+
+def test_kill_9_is_hardly_seen(daemon):
+    """Datagrams and connects that come while it is dead wait: the answer comes within 100 ms."""
+    took = []
+    with Peer() as peer:
+        for _ in range(5):
+            after = kill(daemon, signal.SIGKILL)
+            begin = time.monotonic()
+            assert ask(daemon, peer) == 200
+            took.append((time.monotonic() - begin) * 1000)
+            with socket.create_connection(daemon.address, timeout=2):
+                pass
+            back(daemon, after)
+    assert sorted(took)[len(took) // 2] <= BACK_MS * SLOW, took
+    assert "ev=quarantine" not in daemon.log_text()
+    assert daemon.process.poll() is None
+    assert daemon.log_text().count("ev=sip_process_died signal=KILL") == 5
+
+
+def test_connect_while_it_is_dead(daemon):
+    after = kill(daemon, signal.SIGKILL)
+    with Peer(tcp_to=daemon.address) as peer:
+        peer.send(request(peer, "OPTIONS", f"sip:127.0.0.1:{daemon.port}"))
+        assert status(final(peer)) == 200
+    back(daemon, after)
+
+
+def test_calls_go_on(daemon):
+    """Requests within a dialog of before pass after a kill and after a full restart: the keys are the same."""
+    with Peer() as uac, Peer() as uas, Peer() as uac2, Peer() as uas2:
+        first = Call(uac, uas, daemon.address).offer().answer()
+        second = Call(uac2, uas2, daemon.address).offer().answer()
+        back(daemon, kill(daemon, signal.SIGKILL))
+        first.bye()
+        assert daemon.stop() == 0
+        daemon.start(wait=False)
+        daemon.wait_log(r"(?s)ev=running .*ev=running .*ev=running ")
+        second.bye()
+
+
+def ring_of(daemon: Daemon) -> str:
+    for path in glob.glob(f"/proc/{daemon.process.pid}/fd/*"):
+        if "last input" in os.readlink(path):
+            return path
+    raise AssertionError("no ring")
+
+
+def pretend_busy(daemon: Daemon, port: int) -> None:
+    """As if the last message of 127.0.0.1:port were being handled right now."""
+    with open(ring_of(daemon), "r+b") as file, mmap.mmap(file.fileno(), 0) as ring:
+        for at in range(0, len(ring) - SLOT + 1, SLOT):
+            call_hash, source_port = struct.unpack_from("<Q", ring, at)[0], struct.unpack_from("<H", ring, at + 8 + 22)[0]
+            if call_hash and source_port == port:
+                struct.pack_into("<I", ring, at + 32, 1)
+                return
+    raise AssertionError("its message is not in the ring")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+@pytest.mark.parametrize("signo,kept_away", [(signal.SIGSEGV, True), (signal.SIGABRT, True), (signal.SIGBUS, True), (signal.SIGKILL, False),
+                                             (signal.SIGTERM, False)])
+def test_poison(daemon, signo, kept_away):
+    with Peer() as peer:
+        assert ask(daemon, peer, Call_ID="poison") == 200
+        pretend_busy(daemon, peer.port)
+        child = daemon.child()
+        after = kill(daemon, signo)
+        back(daemon, after)
+        assert daemon.child() != child
+        assert ("ev=quarantine" in daemon.log_text()[after:]) == kept_away
+        assert ask(daemon, peer, 0.3 if kept_away else 2.0, Call_ID="poison") == (0 if kept_away else 200)
+        assert ask(daemon, peer, Call_ID="food") == 200
+        assert daemon.metrics()["margrave_sip_dropped_quarantine_total"] == (1 if kept_away else 0)
+        if kept_away:  # the next child knows it too
+            back(daemon, kill(daemon, signal.SIGKILL))
+            assert ask(daemon, peer, 0.3, Call_ID="poison") == 0
+
+
+def test_hanging(daemon):
+    """A process that says nothing is ended, even one that no longer hears signals, and another takes its place."""
+    child = daemon.child()
+    after = len(daemon.log_text())
+    os.kill(child, signal.SIGSTOP)
+    daemon.wait_log(r"ev=sip_process_silent", seconds=10, after=after)
+    back(daemon, after)
+    assert daemon.child() != child
+    assert "ev=quarantine" not in daemon.log_text()
+    with Peer() as peer:
+        assert ask(daemon, peer) == 200
+
+
+def test_warden_that_stood_still_blames_nobody(daemon):
+    """Both stop, as when a virtual machine is paused: no one is killed for it."""
+    child = daemon.child()
+    for pid in (child, daemon.process.pid):
+        os.kill(pid, signal.SIGSTOP)
+    time.sleep(7)
+    for pid in (daemon.process.pid, child):
+        os.kill(pid, signal.SIGCONT)
+    time.sleep(2)
+    assert daemon.child() == child and "sip_process_silent" not in daemon.log_text()
