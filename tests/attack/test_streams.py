@@ -96,7 +96,7 @@ def test_three_tables_of_idle_connections_leave_room_for_the_known(tmp_path):
         held = house.metric("tp_connections")
         assert table * 0.5 <= held <= table, held
         assert len(crowd.opened) <= table * 0.75 + 1
-        assert house.metric("tp_refused_source_total") + house.metric("shield_shield_throttled_source_total") > 0
+        assert house.metric("tp_refused_source_total") + house.metric("shield_throttled_source_total") > 0
         assert house.metric("tp_refused_full_total") > 0
         lines = said(house, r"ev=conn_cap .*why=full")
         assert lines, "the table does not name itself"
