@@ -175,8 +175,8 @@ static int add_allowed(scmp_filter_ctx ctx)
 
 static int add_refused(scmp_filter_ctx ctx)
 {
-	int err = seccomp_rule_add(ctx, SCMP_ACT_KILL_PROCESS, SCMP_SYS(socket), 1,
-				   SCMP_A0(SCMP_CMP_EQ, AF_NETLINK));
+	struct scmp_arg_cmp netlink = {.arg = 0, .op = SCMP_CMP_EQ, .datum_a = AF_NETLINK};
+	int err = seccomp_rule_add(ctx, SCMP_ACT_KILL_PROCESS, SCMP_SYS(socket), 1, netlink);
 
 	for (size_t i = 0; !err && i < sizeof(deadly) / sizeof(deadly[0]); i++)
 		err = seccomp_rule_add(ctx, SCMP_ACT_KILL_PROCESS, deadly[i], 0);
