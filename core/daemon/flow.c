@@ -168,7 +168,7 @@ static void refuse_overload(struct worker *w, struct tp_rx *rx, const struct mg_
 		flow_count(w, FLOW_OVERLOAD_DROP);
 		return;
 	}
-	flow_count(w, FLOW_OVERLOAD);
+	flow_count(w, w->overload.memory_full ? FLOW_REFUSED_MEMORY : FLOW_OVERLOAD);
 	flow_answer(w, rx->msg, &rx->flow, &r, false);
 }
 

@@ -13,6 +13,7 @@
 #include "chain/chain_stats.h"
 #include "conf/generation.h"
 #include "daemon/child_receive.h"
+#include "daemon/full.h"
 #include "daemon/ipc.h"
 #include "daemon/overload.h"
 #include "daemon/poison.h"
@@ -69,6 +70,9 @@ struct quarantine {
 	uint64_t call_hash, until_ms;
 };
 
+/* What says in the log that it is full. */
+enum { FULL_SERVERS, FULL_CLIENTS, FULL_MAILBOX, FULL_WORK, FULL_KINDS };
+
 struct worker {
 	struct node *node;
 	unsigned index;
@@ -89,6 +93,7 @@ struct worker {
 	struct call *spare; /* freed ones, to be used again */
 	unsigned spares, n_calls;
 	struct log_limit log_malformed, log_drop;
+	struct full full[FULL_KINDS]; /* of the first worker, for all */
 	atomic_bool stop, stop_now; /* said by the main thread */
 	atomic_bool
 		idle; /* nothing is under way any more: told to the main thread while stopping */

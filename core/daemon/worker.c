@@ -94,6 +94,33 @@ void worker_enter(struct worker *w, struct running *running)
 
 /* ---- once a second ---- */
 
+static const char *why_refused(const struct worker *w)
+{
+	if (w->overload.memory_full)
+		return "memory";
+	return txn_load(w->txn) >= w->running->overload.transactions_percent ? "transactions"
+									     : "delay";
+}
+
+/* Tables with no more room name themselves, and so does the node when it refuses work. */
+static void say_full(struct worker *w, uint64_t now_ms)
+{
+	const struct node *n = w->node;
+	const struct settings *s = &w->running->loaded->settings;
+	uint64_t work = stats_sum(n->flow_stats, FLOW_OVERLOAD) +
+			stats_sum(n->flow_stats, FLOW_OVERLOAD_DROP) +
+			stats_sum(n->flow_stats, FLOW_REFUSED_MEMORY);
+
+	w->full[FULL_SERVERS].max = (uint64_t)s->transactions.servers_max;
+	w->full[FULL_CLIENTS].max = (uint64_t)s->transactions.clients_max;
+	full_say(&w->full[FULL_SERVERS], stats_sum(n->txn_stats, TXN_STAT_SERVERS_REFUSED), NULL,
+		 now_ms);
+	full_say(&w->full[FULL_CLIENTS], stats_sum(n->txn_stats, TXN_STAT_CLIENTS_REFUSED), NULL,
+		 now_ms);
+	full_say(&w->full[FULL_MAILBOX], mailbox_refused(n->mailbox), NULL, now_ms);
+	full_say(&w->full[FULL_WORK], work, why_refused(w), now_ms);
+}
+
 static void on_tick(struct wheel_timer *t, uint64_t now_ms)
 {
 	struct worker *w = container_of(t, struct worker, tick);
@@ -103,6 +130,8 @@ static void on_tick(struct wheel_timer *t, uint64_t now_ms)
 	overload_memory(&w->overload, &w->running->overload,
 			atomic_load_explicit(&w->node->resident, memory_order_relaxed));
 	stats_set(w->node->flow_stats, w->index, FLOW_QUEUE_US, w->overload.delay_us);
+	if (w->index == 0)
+		say_full(w, now_ms);
 	if (done)
 		atomic_store(&w->idle, true);
 	wheel_add(loop_wheel(w->loop), t,
@@ -187,6 +216,13 @@ static int make_core(struct worker *w)
 	return w->route ? chain_worker_init(&w->mg) : MG_ENOMEM;
 }
 
+static const struct full full_kinds[FULL_KINDS] = {
+	[FULL_SERVERS] = {.event = "table_full", .table = "server_transactions"},
+	[FULL_CLIENTS] = {.event = "table_full", .table = "client_transactions"},
+	[FULL_MAILBOX] = {.event = "table_full", .table = "mailbox", .max = LETTERS_ROOM},
+	[FULL_WORK] = {.event = "overload"},
+};
+
 static int make(struct worker *w)
 {
 	struct node *n = w->node;
@@ -201,6 +237,7 @@ static int make(struct worker *w)
 	list_init(&w->calls);
 	arena_init(&w->scratch, SCRATCH_CHUNK, SCRATCH_MAX);
 	overload_init(&w->overload);
+	memcpy(w->full, full_kinds, sizeof(full_kinds));
 	w->poison = &n->ring->worker[w->index];
 	w->loop = loop_new(&o);
 	w->waker = w->loop ? loop_waker_new(w->loop, on_wake, w, "worker wake") : NULL;
