@@ -94,11 +94,12 @@ void conn_close(struct conns *s, struct conn *c);
 /* Free what was closed; events of the turn that is over may have pointed there. */
 void conns_reap(struct conns *s);
 
-/* The contexts of tls.c. Client: trusts `ca` when there is one, else anybody; never resumes.
+/* The contexts of tls.c. Client: trusts `ca` when there is one, else anybody; offers only `suite`, when
+ * there is one, of TLS 1.3; never resumes.
  *
  * Returns    NULL when OpenSSL refuses; it has said why on standard error.
  */
-SSL_CTX *tls_client(const char *ca);
+SSL_CTX *tls_client(const char *ca, const char *suite);
 SSL_CTX *tls_server(const char *certificate, const char *key);
 
 /* Put TLS on a connected socket. s->name is for SNI and, with a CA, must be in the certificate; NULL

@@ -114,7 +114,7 @@ static int open_caller(struct load *l)
 	if (l->opt.transport == TRANSPORT_UDP)
 		return open_udp(l, &l->uac, &l->opt.uac, l->opt.sources > 1, &watch_uac);
 	if (l->opt.transport == TRANSPORT_TLS) {
-		l->conns.client = tls_client(l->opt.ca);
+		l->conns.client = tls_client(l->opt.ca, l->opt.suite);
 		if (!l->conns.client)
 			return MG_EINVAL;
 	}

@@ -56,6 +56,7 @@ static const struct row ROWS[] = {
 	{"flood-sources", OPT_NUMBER, AT(flood_sources), "1000", 1, 65536, NULL, "as many addresses from there on"},
 	{"ca", OPT_TEXT, AT(ca), NULL, 0, 0, NULL, "TLS: trust only certificates of this file"},
 	{"server-name", OPT_TEXT, AT(server_name), NULL, 0, 0, NULL, "TLS: SNI, and what the certificate must name"},
+	{"suite", OPT_TEXT, AT(suite), NULL, 0, 0, NULL, "TLS: offer only this suite of TLS 1.3"},
 	{"cert", OPT_TEXT, AT(cert), NULL, 0, 0, NULL, "TLS callee: certificate chain"},
 	{"key", OPT_TEXT, AT(key), NULL, 0, 0, NULL, "TLS callee: its key"},
 	{"seed", OPT_NUMBER, AT(seed), "1", 0, 4e9, NULL, "of the moments: the same one, the same moments"},

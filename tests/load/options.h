@@ -26,7 +26,7 @@ struct options {
 	unsigned calls, max_calls, seed;
 	double rate, seconds, ramp, flood_rate;
 	bool self, connected, spin, events, help;
-	const char *json, *series, *route, *ca, *cert, *key, *server_name;
+	const char *json, *series, *route, *ca, *cert, *key, *server_name, *suite;
 };
 
 /* Read the command line.

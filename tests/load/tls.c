@@ -27,10 +27,12 @@ static SSL_CTX *context(const SSL_METHOD *method)
 	return ctx;
 }
 
-SSL_CTX *tls_client(const char *ca)
+SSL_CTX *tls_client(const char *ca, const char *suite)
 {
 	SSL_CTX *ctx = context(TLS_client_method());
 
+	if (ctx && suite && !SSL_CTX_set_ciphersuites(ctx, suite))
+		return said(ctx);
 	if (ctx && ca) {
 		if (!SSL_CTX_load_verify_locations(ctx, ca, NULL))
 			return said(ctx);

@@ -153,9 +153,10 @@ class Run:
     def completed(self) -> int:
         return self.result["calls"]["completed"]
 
-    def failed_share(self, part: str = "steady") -> float:
-        sums = self.result[part]
-        return sums["failed"] / max(1, sums["started"])
+    def share(self, what: str) -> float:
+        """Of the calls begun in the steady part, those that failed, or were refused."""
+        sums = self.result["steady"]
+        return sums[what] / max(1, sums["started"])
 
     def missed_share(self) -> float:
         """Of the calls that were due, those that the generator had no time to begin."""
