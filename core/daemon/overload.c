@@ -12,25 +12,28 @@
 #include <unistd.h>
 
 /* For an offer of three to ten times what can be done the loop is well damped with these; the figures are classes per interval and unit of error. */
-#define GAIN_CHANGE 0.3
-#define GAIN_ERROR  0.03
-#define ERROR_MAX   4.0
-#define STEP_LOAD   0.1 /* when transactions run out */
-#define FLOOR       1.0 /* what is in a dialog is never refused here */
+#define GAIN_CHANGE   0.3
+#define GAIN_ERROR    0.03
+#define ERROR_MAX     4.0
+#define INTERVALS_MAX 10.0 /* that one adjustment stands for */
+#define STEP_LOAD     0.1  /* when transactions run out */
+#define FLOOR         1.0  /* what is in a dialog is never refused here */
 
 void overload_init(struct overload *o)
 {
 	*o = (struct overload){.level = OVERLOAD_CLASSES, .error = -1, .chance = 0x9e3779b9};
 }
 
-static void adjust(struct overload *o, const struct overload_conf *conf, unsigned load_percent)
+/* `intervals`: how many have passed. A turn that handles hundreds of messages on a slow processor takes many of them, and all of it is seen as one. */
+static void adjust(struct overload *o, const struct overload_conf *conf, unsigned load_percent,
+		   double intervals)
 {
 	double aim = conf->queue_delay_us / 2.0;
 	double error = ((double)o->delay_us - aim) / aim;
 
 	if (error > ERROR_MAX)
 		error = ERROR_MAX;
-	double step = -GAIN_CHANGE * (error - o->error) - GAIN_ERROR * error;
+	double step = -GAIN_CHANGE * (error - o->error) - GAIN_ERROR * error * intervals;
 	o->error = error;
 	if (load_percent >= conf->transactions_percent)
 		step = -STEP_LOAD;
@@ -52,8 +55,9 @@ void overload_seen(struct overload *o, const struct overload_conf *conf, uint64_
 	o->delay_us = mean > UINT32_MAX ? UINT32_MAX : (uint32_t)mean;
 	o->sum_us = 0;
 	o->n = 0;
+	double intervals = (double)(now_us - o->interval_us) / OVERLOAD_INTERVAL_US;
 	o->interval_us = now_us;
-	adjust(o, conf, load_percent);
+	adjust(o, conf, load_percent, intervals < INTERVALS_MAX ? intervals : INTERVALS_MAX);
 }
 
 /* xorshift32: shares and jitter need to be even, not secret. */

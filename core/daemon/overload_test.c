@@ -144,9 +144,30 @@ static void test_retry_after(void **state)
 	assert_int_equal(seen, 0x7fe);
 }
 
+/* On a slow processor a turn is long and counts as one measurement: it must weigh as much as the intervals it took. */
+static void test_long_turns(void **state)
+{
+	struct overload o;
+	uint64_t now = 1000000;
+
+	(void)state;
+	overload_init(&o);
+	for (unsigned i = 0; i < 5; i++) {
+		now += 20 * OVERLOAD_INTERVAL_US;
+		overload_seen(&o, &conf, now, 400000, 0);
+	}
+	assert_int_equal(admitted(&o, OVERLOAD_USER, 100), 0);
+	for (unsigned i = 0; i < 30; i++) {
+		now += 20 * OVERLOAD_INTERVAL_US;
+		overload_seen(&o, &conf, now, 0, 0);
+	}
+	assert_int_equal(admitted(&o, OVERLOAD_REST, 100), 100);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_long_turns),
 		cmocka_unit_test(test_all_when_idle), cmocka_unit_test(test_order),
 		cmocka_unit_test(test_settles),       cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_transactions),  cmocka_unit_test(test_retry_after),
