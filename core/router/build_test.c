@@ -181,13 +181,13 @@ static const struct row rows[] = {
 	 0, 0},
 	{"a Route of the target's", REQUEST("MESSAGE", "sip:b@y.example", ""),
 	 "+sip:c@z.example,asip:10.0.0.6;lr go",
-	 "MESSAGE sip:c@z.example SIP/2.0\r\n" VIA_OURS VIA_1 TAIL("MESSAGE") END_1 BREADTH
-	 "Route: <sip:10.0.0.6;lr>\r\n\r\n",
+	 "MESSAGE sip:c@z.example SIP/2.0\r\nRoute: <sip:10.0.0.6;lr>\r\n" VIA_OURS VIA_1 TAIL(
+		 "MESSAGE") END_1 BREADTH "\r\n",
 	 0, 0},
 	{"a strict one", REQUEST("MESSAGE", "sip:b@y.example", ""),
 	 "+sip:b@y.example,asip:10.0.0.6 go",
-	 "MESSAGE sip:10.0.0.6 SIP/2.0\r\n" VIA_OURS VIA_1 TAIL("MESSAGE") END_1 BREADTH
-	 "Route: <sip:b@y.example>\r\n\r\n",
+	 "MESSAGE sip:10.0.0.6 SIP/2.0\r\nRoute: <sip:b@y.example>\r\n" VIA_OURS VIA_1 TAIL(
+		 "MESSAGE") END_1 BREADTH "\r\n",
 	 0, 0},
 	{"an ACK", REQUEST("ACK", "sip:b@10.0.0.1", ""), "+ go",
 	 "ACK sip:b@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.10;branch=STATELESS\r\n" VIA_1
