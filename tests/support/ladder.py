@@ -30,6 +30,7 @@ class Side:
         self.invite_cseq = 0
         self.dialog = False
         self.saved: set[str] = set()
+        self.tagged: dict[str, bool] = {}  # whether the To of the last request of a method had a tag
         self.last_seen = ""  # method of the request that came last
         self.hundred = False
         self.final = 0
@@ -48,7 +49,8 @@ class Side:
         self.xml.append(f"<send{again}><![CDATA[\n{text}\n]]></send>")
         self.index += 1
 
-    def request(self, method: str, extra: tuple) -> None:
+    def request(self, method: str, extra: tuple) -> bool:
+        """Send one; returns whether its To has a tag."""
         refusal = method == "ACK" and self.final >= 300
         outside = not self.dialog or FRESH in extra or refusal or method == "CANCEL"
         uri = "[next_url]" if not outside else "sip:bob@[remote_ip]:[remote_port]"
@@ -58,28 +60,30 @@ class Side:
         else:
             self.cseq += 1
             cseq = self.cseq
-        to_tag = "[peer_tag_param]" if (not outside or refusal) else ""
+        tagged = not outside or refusal
+        to = f"To: <{URI[self.other]}>{'[peer_tag_param]' if tagged else ''}" if self.me == "A" else "To:[$from]"
         lines = [f"{method} {uri} SIP/2.0", f"Via: SIP/2.0/[transport] [local_ip]:[local_port];branch={branch};rport",
-                 "Max-Forwards: 70", f"From: <{URI[self.me]}>{self.tag()}", f"To: <{URI[self.other]}>{to_tag}",
+                 "Max-Forwards: 70", f"From: <{URI[self.me]}>{self.tag()}", to,
                  "Call-ID: [call_id]", f"CSeq: {cseq} {method}",
                  f"Contact: <sip:{self.me.lower()}@[local_ip]:[local_port];transport=[transport]>"]
         if not outside:
-            lines.append("[routes]")
+            # sipp turns the order of several Record-Routes round for a callee too
+            lines += ["[routes]"] if self.me == "A" else [f"Route:[$rr{i}]" for i in range(1, self.hops + 1)]
         if method == "INVITE":
             self.invite_index, self.invite_cseq, self.final = self.index, cseq, 0
         self._send(lines, extra, retrans=method != "ACK")
         if method != "ACK":
             self.hundred = method == "INVITE"
+        return tagged
 
     def response(self, status: str, method: str, extra: tuple) -> None:
-        fresh_to = not self.dialog
-        tag = self.tag() if fresh_to else ""
+        tag = "" if self.tagged[method] else self.tag()
         if method == self.last_seen:
             vias = ["[last_Via:]", "[last_Record-Route:]", "[last_From:]", f"[last_To:]{tag}", "[last_Call-ID:]", "[last_CSeq:]"]
         else:
             vias = [f"Via:[$via{i}]" for i in range(1, self.hops + 2)]
             vias += [f"Record-Route:[$rr{i}]" for i in range(1, self.hops + 1)]
-            vias += [f"From: <{URI[self.other]}>[peer_tag_param]", f"To: <{URI[self.me]}>{self.tag()}", "Call-ID: [call_id]", "CSeq:[$cseq]"]
+            vias += ["From:[$from]", f"To: <{URI[self.me]}>{self.tag()}", "Call-ID: [call_id]", "CSeq:[$cseq]"]
         contact = [f"Contact: <sip:{self.me.lower()}@[local_ip]:[local_port];transport=[transport]>"] if status < "300" else []
         self._send([f"SIP/2.0 {status} Reason"] + vias + contact, extra, retrans=method == "INVITE" and status >= "200")
         if method in ("INVITE", "SUBSCRIBE") and status < "300":
@@ -89,16 +93,17 @@ class Side:
 
     # ---- what is received ----
 
-    def heard_request(self, method: str) -> None:
+    def heard_request(self, method: str, tagged: bool) -> None:
+        self.tagged[method] = tagged
         save = ""
-        if method == "INVITE" and not self.dialog:
+        if method in ("INVITE", "SUBSCRIBE") and not self.dialog:
             rows = [f'<ereg regexp=".*" search_in="hdr" header="Via:" occurrence="{i}" assign_to="via{i}"/>' for i in range(1, self.hops + 2)]
             rows += [f'<ereg regexp=".*" search_in="hdr" header="Record-Route:" occurrence="{i}" assign_to="rr{i}"/>'
                      for i in range(1, self.hops + 1)]
-            rows.append('<ereg regexp=".*" search_in="hdr" header="CSeq:" assign_to="cseq"/>')
+            rows += [f'<ereg regexp=".*" search_in="hdr" header="{name}:" assign_to="{name.lower()}"/>' for name in ("CSeq", "From")]
             save = "<action>" + "".join(rows) + "</action>"
-            self.saved |= {f"via{i}" for i in range(1, self.hops + 2)} | {f"rr{i}" for i in range(1, self.hops + 1)} | {"cseq"}
-        self.xml.append(f'<recv request="{method}" rrs="true" timeout="20000">{save}</recv>')
+            self.saved |= {f"via{i}" for i in range(1, self.hops + 2)} | {f"rr{i}" for i in range(1, self.hops + 1)} | {"cseq", "from"}
+        self.xml.append(f'<recv request="{method}" rrs="true" timeout="12000">{save}</recv>')
         self.index += 1
         if method != "ACK":
             self.last_seen = method
@@ -108,7 +113,7 @@ class Side:
             self.xml.append('<recv response="100" optional="true"></recv>')
             self.index += 1
             self.hundred = False
-        self.xml.append(f'<recv response="{status}" rrs="true" timeout="20000"></recv>')
+        self.xml.append(f'<recv response="{status}" rrs="true" timeout="12000"></recv>')
         self.index += 1
         if method in ("INVITE", "SUBSCRIBE") and status < "300":
             self.dialog = True
@@ -140,9 +145,9 @@ def scenarios(name: str, ladder: list[tuple], hops: int = 1) -> dict[str, str]:
                 me.response(status, method, tuple(extra))
             other.heard_response(status, method)
         else:
-            me.request(what, tuple(extra))
+            tagged = me.request(what, tuple(extra))
             if SELF not in extra:
-                other.heard_request(what)
+                other.heard_request(what, tagged)
             if what != "ACK":
                 asked[who] = what
     return {me: side.text(name) for me, side in sides.items()}

@@ -55,6 +55,9 @@ def running_proxy(tmp_path_factory):
     with Daemon(tmp_path_factory.mktemp("proxy"), config) as daemon:
         daemon.address = ("127.0.0.1", port)
         yield daemon
+        figures = daemon.metrics()
+        assert figures["margrave_route_bad_tokens_total"] == 0
+        assert figures["margrave_route_requests"] == 0
 
 
 @pytest.mark.parametrize("name", FLOWS)
