@@ -39,7 +39,7 @@ struct loop {
 	struct loop_options o;
 	struct wheel wheel;
 	struct list hooks;
-	struct list place; /* in either, while its hooks run: behind the one that runs */
+	struct list place;      /* in either, while its hooks run: behind the one that runs */
 	struct list last_hooks; /* this room's own, called when all others were */
 	struct list signals;
 

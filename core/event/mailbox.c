@@ -27,7 +27,7 @@
 
 #define CACHE_LINE 64
 #define TURN_MAX   1024 /* letters in a turn of the receiver, shared by its rings */
-#define RING_MIN   8   /* of a ring at least */
+#define RING_MIN   8    /* of a ring at least */
 
 struct ring {
 	alignas(CACHE_LINE) _Atomic uint32_t tail; /* the sender writes this line */

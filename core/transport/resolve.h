@@ -20,13 +20,14 @@
 struct dns_conf {
 	struct addr nameservers[8]; /* none: those of the system */
 	unsigned n_nameservers;
-	uint32_t timeout_ms;   /* of one try: 500 */
-	uint32_t tries;        /* 2 */
-	uint32_t budget_ms;    /* of a whole look-up: 2 000 (C-14) */
+	uint32_t timeout_ms;                                /* of one try: 500 */
+	uint32_t tries;                                     /* 2 */
+	uint32_t budget_ms;                                 /* of a whole look-up: 2 000 (C-14) */
 	uint32_t ttl_min_s, ttl_max_s, negative_s, stale_s; /* 5, 3 600, 30, 86 400 */
-	uint32_t cache_max;    /* names: 10 000 */
-	uint32_t avoid_ms;     /* how long a target that failed is tried last: 30 000, doubling to 5 min */
-	uint32_t targets_max;  /* targets remembered: 10 000 */
+	uint32_t cache_max;                                 /* names: 10 000 */
+	uint32_t
+		avoid_ms; /* how long a target that failed is tried last: 30 000, doubling to 5 min */
+	uint32_t targets_max; /* targets remembered: 10 000 */
 };
 
 struct dns_shared;
@@ -61,13 +62,14 @@ void dns_free(struct dns *dns);
 
 /* What is looked for (RFC 3263 §4). */
 struct dns_want {
-	struct sv host;          /* as in the URI, IPv6 with brackets; copied */
-	uint16_t port;           /* 0: not said */
-	uint8_t transport;       /* enum sip_transport that was asked for, NONE: not said */
+	struct sv host;    /* as in the URI, IPv6 with brackets; copied */
+	uint16_t port;     /* 0: not said */
+	uint8_t transport; /* enum sip_transport that was asked for, NONE: not said */
 	bool sips;
-	uint8_t can;             /* bits 1 << enum sip_transport that we have listeners for */
-	bool v4, v6;             /* families we have listeners of */
-	uint64_t seed;           /* 0: weights are drawn by chance; else the order depends on it and the answers alone (stateless proxies, §4.4) */
+	uint8_t can; /* bits 1 << enum sip_transport that we have listeners for */
+	bool v4, v6; /* families we have listeners of */
+	uint64_t
+		seed; /* 0: weights are drawn by chance; else the order depends on it and the answers alone (stateless proxies, §4.4) */
 };
 
 struct dns_hop {
@@ -81,10 +83,10 @@ struct dns_lookup {
 	void (*done)(struct dns_lookup *lookup); /* never called from within dns_resolve */
 	struct dns_hop hop[DNS_HOPS_MAX];
 	unsigned n;
-	int err;              /* 0; MG_ENOENT: no such name, or no service there; MG_EINVAL: not a name, or no transport or address family in common;
+	int err; /* 0; MG_ENOENT: no such name, or no service there; MG_EINVAL: not a name, or no transport or address family in common;
 			       * -ETIMEDOUT: the servers gave no usable answer in time; MG_ELIMIT: too many questions under way */
-	void *work;           /* the resolver's own */
-	void *user;           /* its owner's */
+	void *work; /* the resolver's own */
+	void *user; /* its owner's */
 };
 
 /* Look up, in the loop's thread.
@@ -93,7 +95,8 @@ struct dns_lookup {
  * Returns    1 when hop[], n and err are filled already (numeric, or all in the cache), 0 when `done` will be called, or MG_ENOMEM / MG_ELIMIT
  *            (too many look-ups under way).
  */
-MG_MUST_CHECK int dns_resolve(struct dns *dns, struct dns_lookup *lookup, const struct dns_want *want);
+MG_MUST_CHECK int dns_resolve(struct dns *dns, struct dns_lookup *lookup,
+			      const struct dns_want *want);
 
 /* `done` is not called any more; fine when it is not under way. What was asked goes on, for the cache. */
 void dns_cancel(struct dns *dns, struct dns_lookup *lookup);

@@ -37,14 +37,16 @@ unsigned tp_conn_worker(tp_conn conn);
 /* Where a message came from, and the way back. Plain data: may be copied, kept, and go to other workers. */
 struct tp_flow {
 	struct addr peer;
-	struct addr local;  /* our own address that was asked; answers leave from there (IP_PKTINFO) */
-	tp_conn conn;       /* 0 for UDP */
-	uint16_t listener;  /* id, see listener.h; of an outgoing connection the one it was opened for */
-	uint16_t zone;      /* of that listener */
-	uint8_t transport;  /* enum sip_transport: UDP, TCP, TLS */
-	bool proven;        /* the peer has shown that it receives at its address: a connection */
-	bool trusted_tls;   /* TLS with a client certificate that verified */
-	bool known;         /* a connection of no stranger (T-2): tp_conn_known would change nothing */
+	struct addr
+		local; /* our own address that was asked; answers leave from there (IP_PKTINFO) */
+	tp_conn conn;  /* 0 for UDP */
+	uint16_t
+		listener; /* id, see listener.h; of an outgoing connection the one it was opened for */
+	uint16_t zone;    /* of that listener */
+	uint8_t transport; /* enum sip_transport: UDP, TCP, TLS */
+	bool proven;       /* the peer has shown that it receives at its address: a connection */
+	bool trusted_tls;  /* TLS with a client certificate that verified */
+	bool known; /* a connection of no stranger (T-2): tp_conn_known would change nothing */
 };
 
 /* The bytes of a message, counted; one owner thread at a time (ownership may move with a message to another worker). */
@@ -64,9 +66,10 @@ struct tp_rx {
 	struct tp_buf *buf; /* NULL: the bytes lie in a stream's buffer and are copied when kept */
 	bool taken;         /* set by tp_rx_keep: `buf` belongs to what was kept */
 	struct tp_flow flow;
-	uint64_t at_us;       /* when it arrived as far as we know: the kernel's time stamp if asked for, else the wake-up */
-	struct sip_where at;  /* what the index or the framer found wrong, fault SIP_OK if nothing */
-	int err;              /* 0, MG_EPARSE, MG_ELIMIT: the parser's verdict; msg is filled as far as it came */
+	uint64_t
+		at_us; /* when it arrived as far as we know: the kernel's time stamp if asked for, else the wake-up */
+	struct sip_where at; /* what the index or the framer found wrong, fault SIP_OK if nothing */
+	int err; /* 0, MG_EPARSE, MG_ELIMIT: the parser's verdict; msg is filled as far as it came */
 };
 
 /* A message that is kept: bytes and a packed index, independent of the transport; to be freed once, in any thread that owns it. */
@@ -152,13 +155,15 @@ void tp_stop(struct tp *tp);
 /* Where a message goes. Either `conn` (a flow that must exist), or an address and transport, for which a connection is found or opened. */
 struct tp_target {
 	struct addr addr;
-	struct addr local;    /* UDP: source address to use when the listener is a wildcard; ADDR_NONE: the kernel's choice */
+	struct addr
+		local; /* UDP: source address to use when the listener is a wildcard; ADDR_NONE: the kernel's choice */
 	tp_conn conn;
-	uint16_t listener;    /* id of the one it leaves by (tp_pick) */
+	uint16_t listener; /* id of the one it leaves by (tp_pick) */
 	uint8_t transport;
-	bool fixed;           /* the transport was asked for: no trying of a stream for large requests (T-14) */
-	bool quick;           /* TCP because of tp_try_stream: a connection that has to be opened gets stream_try_ms, not connect_ms */
-	char domain[256];     /* TLS: the name asked for before any SRV, that the certificate must hold (RFC 5922); "" on a flow */
+	bool fixed; /* the transport was asked for: no trying of a stream for large requests (T-14) */
+	bool quick; /* TCP because of tp_try_stream: a connection that has to be opened gets stream_try_ms, not connect_ms */
+	char domain
+		[256]; /* TLS: the name asked for before any SRV, that the certificate must hold (RFC 5922); "" on a flow */
 };
 
 /* The flow back to who sent a message, as a target: RFC 3261 §18.2.2, RFC 3581 and T-9. `via` is the request's top Via. */
@@ -195,11 +200,12 @@ void tp_conn_close(struct tp *tp, tp_conn conn);
 /* For status: this worker's connections. `fn` must not send nor close. */
 struct tp_conn_info {
 	struct tp_flow flow;
-	const char *state;  /* constant text: "open" */
-	struct sv domain;   /* TLS that we opened: the name that the certificate holds; valid during the call */
+	const char *state; /* constant text: "open" */
+	struct sv
+		domain; /* TLS that we opened: the name that the certificate holds; valid during the call */
 	uint64_t age_ms, idle_ms;
-	uint32_t queued;    /* bytes to be sent */
-	uint32_t unread;    /* bytes of an unfinished message */
+	uint32_t queued; /* bytes to be sent */
+	uint32_t unread; /* bytes of an unfinished message */
 	bool outgoing, known;
 };
 void tp_conns_each(struct tp *tp, void (*fn)(void *arg, const struct tp_conn_info *info),

@@ -80,7 +80,8 @@ void conns_stop(struct conns *conns);
 MG_MUST_CHECK int conns_send(struct conns *conns, const struct tp_target *to, struct sv bytes,
 			     struct tp_ticket *ticket);
 void conns_letter(struct conns *conns, struct tp_letter *letter); /* takes it */
-bool conns_alive(struct conns *conns, tp_conn conn); /* of this worker; tp_directory_has tells of others */
+bool conns_alive(struct conns *conns,
+		 tp_conn conn); /* of this worker; tp_directory_has tells of others */
 /* Whether a TCP connection to that address failed within the last minutes (T-14): for tp_try_stream. */
 bool conns_refused(struct conns *conns, const struct addr *addr);
 

@@ -179,7 +179,8 @@ static const struct conf_option rule_options[] = {
 	 .type = CONF_BOOL,
 	 .offset = offsetof(struct route_rule_conf, parallel),
 	 .def = "false",
-	 .help = "call hops of the same q all at once, instead of one of them, by weight, after the other"},
+	 .help = "call hops of the same q all at once, instead of one of them, by weight, after "
+		 "the other"},
 	{.name = "status",
 	 .type = CONF_AUTO,
 	 .offset = offsetof(struct route_rule_conf, status),

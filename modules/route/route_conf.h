@@ -26,7 +26,7 @@ struct route_rule_conf {
 	int action, sources;
 	struct conf_list hops; /* struct route_hop_conf */
 	bool parallel;
-	int64_t status;        /* ROUTE_AUTO */
+	int64_t status; /* ROUTE_AUTO */
 };
 
 struct route_conf {
