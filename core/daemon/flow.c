@@ -164,7 +164,7 @@ static void refuse_overload(struct worker *w, struct tp_rx *rx, const struct mg_
 				  .value = sv_of(seconds + sizeof(seconds) - n, n)};
 	struct sip_response r = {.status = phone ? 480 : 503, .extra = &extra, .extras = 1};
 
-	if (!source->known && !source->proven && w->overload.level < OVERLOAD_TRUNK) {
+	if (!source->known && !source->proven && w->overload.level < OVERLOAD_USER) {
 		flow_count(w, FLOW_OVERLOAD_DROP);
 		return;
 	}

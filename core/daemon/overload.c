@@ -12,12 +12,13 @@
 #include <unistd.h>
 
 /* For an offer of three to ten times what can be done the loop is well damped with these; the figures are classes per interval and unit of error. */
-#define GAIN_CHANGE   0.3
-#define GAIN_ERROR    0.03
-#define ERROR_MAX     4.0
-#define INTERVALS_MAX 10.0 /* that one adjustment stands for */
-#define STEP_LOAD     0.1  /* when transactions run out */
-#define FLOOR         1.0  /* what is in a dialog is never refused here */
+#define GAIN_CHANGE 0.3
+#define GAIN_ERROR  0.03
+#define ERROR_MAX   4.0
+#define INTERVALS_MAX \
+	10.0          /* that one adjustment downwards stands for; who was idle for long has room */
+#define STEP_LOAD 0.1 /* when transactions run out */
+#define FLOOR     2.0 /* what is in a dialog, or an emergency, is never refused here */
 
 void overload_init(struct overload *o)
 {
@@ -33,6 +34,8 @@ static void adjust(struct overload *o, const struct overload_conf *conf, unsigne
 
 	if (error > ERROR_MAX)
 		error = ERROR_MAX;
+	if (error > 0 && intervals > INTERVALS_MAX)
+		intervals = INTERVALS_MAX;
 	double step = -GAIN_CHANGE * (error - o->error) - GAIN_ERROR * error * intervals;
 	o->error = error;
 	if (load_percent >= conf->transactions_percent)
@@ -57,7 +60,7 @@ void overload_seen(struct overload *o, const struct overload_conf *conf, uint64_
 	o->n = 0;
 	double intervals = (double)(now_us - o->interval_us) / OVERLOAD_INTERVAL_US;
 	o->interval_us = now_us;
-	adjust(o, conf, load_percent, intervals < INTERVALS_MAX ? intervals : INTERVALS_MAX);
+	adjust(o, conf, load_percent, intervals);
 }
 
 /* xorshift32: shares and jitter need to be even, not secret. */

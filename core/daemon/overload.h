@@ -37,7 +37,7 @@ struct overload {
 	uint64_t sum_us;      /* delays seen in it */
 	uint32_t n;
 	uint32_t delay_us; /* mean of the last one */
-	double level;      /* 1 to OVERLOAD_CLASSES: classes below it are admitted whole */
+	double level;      /* 2 to OVERLOAD_CLASSES: classes below it are admitted whole */
 	double error;      /* of the last interval: -1 when nothing waits, 0 at the aim */
 	bool memory_full;  /* said by overload_memory */
 	uint32_t chance;   /* state of a generator for shares and jitter: nothing here is secret */

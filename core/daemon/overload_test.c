@@ -66,7 +66,7 @@ static void test_order(void **state)
 		}
 		assert_int_equal(admitted(&o, OVERLOAD_DIALOG, 50), 50);
 	}
-	assert_int_equal(admitted(&o, OVERLOAD_EMERGENCY, 50), 0);
+	assert_int_equal(admitted(&o, OVERLOAD_EMERGENCY, 50), 50);
 	intervals(&o, &now, 1000, 0, 10);
 	assert_int_equal(admitted(&o, OVERLOAD_REST, 50), 50);
 }
@@ -152,25 +152,24 @@ static void test_long_turns(void **state)
 
 	(void)state;
 	overload_init(&o);
-	for (unsigned i = 0; i < 5; i++) {
+	for (unsigned i = 0; i < 50; i++) {
 		now += 20 * OVERLOAD_INTERVAL_US;
 		overload_seen(&o, &conf, now, 400000, 0);
 	}
 	assert_int_equal(admitted(&o, OVERLOAD_USER, 100), 0);
-	for (unsigned i = 0; i < 30; i++) {
-		now += 20 * OVERLOAD_INTERVAL_US;
-		overload_seen(&o, &conf, now, 0, 0);
-	}
+	assert_int_equal(admitted(&o, OVERLOAD_EMERGENCY, 100), 100);
+	now += 200 * OVERLOAD_INTERVAL_US;
+	overload_seen(&o, &conf, now, 0, 0); /* idle for two seconds */
 	assert_int_equal(admitted(&o, OVERLOAD_REST, 100), 100);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_long_turns),
-		cmocka_unit_test(test_all_when_idle), cmocka_unit_test(test_order),
-		cmocka_unit_test(test_settles),       cmocka_unit_test(test_memory),
-		cmocka_unit_test(test_transactions),  cmocka_unit_test(test_retry_after),
+		cmocka_unit_test(test_long_turns),  cmocka_unit_test(test_all_when_idle),
+		cmocka_unit_test(test_order),       cmocka_unit_test(test_settles),
+		cmocka_unit_test(test_memory),      cmocka_unit_test(test_transactions),
+		cmocka_unit_test(test_retry_after),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
