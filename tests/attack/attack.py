@@ -103,7 +103,8 @@ def memory(pid: int, field: str = "VmRSS") -> int:
 class Load:
     """mgload beside what happens in a with block: good calls from the known source, unless told otherwise. `result` is there afterwards."""
 
-    def __init__(self, daemon: House, name: str = "load", **options):
+    def __init__(self, daemon: House, name: str = "load", cpu: int | None = None, **options):
+        self.through = [] if cpu is None else ["taskset", "-c", str(cpu)]
         self.out = daemon.folder / f"{name}.json"
         self.log = daemon.folder / f"{name}.log"
         options = {"proxy": f"127.0.0.1:{daemon.port}", "uac": f"{KNOWN}:0", "uas": f"{CALLEE}:0", "rate": 20, "seconds": 3600,
@@ -113,7 +114,7 @@ class Load:
 
     def __enter__(self) -> "Load":
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen([bin_folder() / "mgload", *self.args], stdout=log, stderr=log)
+            self.process = subprocess.Popen([*self.through, bin_folder() / "mgload", *self.args], stdout=log, stderr=log)
         self.begun = time.monotonic()
         return self
 
