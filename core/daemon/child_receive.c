@@ -12,7 +12,7 @@
 
 #define FILES_MAX     1024
 #define LOCALS_MAX    256
-#define LISTENERS_MAX (TP_LISTENERS_MAX * TP_WORKERS_MAX)
+#define LISTENERS_MAX ((size_t)TP_LISTENERS_MAX * TP_WORKERS_MAX)
 
 void received_init(struct received *got)
 {

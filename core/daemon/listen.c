@@ -21,7 +21,7 @@
 #define PROBES      20 /* a second in all */
 #define PROBE_US    50000
 #define BACKLOG     4096
-#define SOCKETS_MAX (TP_LISTENERS_MAX * TP_WORKERS_MAX)
+#define SOCKETS_MAX ((size_t)TP_LISTENERS_MAX * TP_WORKERS_MAX)
 
 struct opening {
 	struct listen_set *out;

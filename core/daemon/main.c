@@ -57,10 +57,18 @@ static int print(const char *what)
 	return ferror(stdout) ? EXIT_FAULT : 0;
 }
 
+/* The descriptor that the warden names; -1 when it is none. */
+static int number(const char *text)
+{
+	uint32_t n;
+
+	return sv_u32(sv_str(text), INT32_MAX, &n) == 0 ? (int)n : -1;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 3 && strcmp(argv[1], WARDEN_CHILD_ARG) == 0)
-		return sip_process(atoi(argv[2]));
+		return sip_process(number(argv[2]));
 	if (argc == 3 && strcmp(argv[1], "--config") == 0)
 		return warden_run(argv[2]);
 	if (argc == 4 && strcmp(argv[1], "--config") == 0 && strcmp(argv[3], "--foreground") == 0)

@@ -234,7 +234,7 @@ static void on_check(struct wheel_timer *t, uint64_t now_ms)
 	struct warden *w = container_of(t, struct warden, check);
 
 	/* We did not run ourselves (the machine was paused): what was not heard meanwhile is nobody's fault. */
-	if (now_ms - w->checked_ms > 2 * CHECK_MS && !w->stops)
+	if (now_ms - w->checked_ms > 2ULL * CHECK_MS && !w->stops)
 		w->heard_ms = now_ms;
 	w->checked_ms = now_ms;
 	if (w->child)

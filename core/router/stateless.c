@@ -41,7 +41,7 @@ static size_t branch_of(struct route *route, const struct sip_via *via, struct s
 
 	hash_of(route, via, call_id, cseq, mac);
 	memcpy(out, PREFIX, PREFIX_N);
-	for (unsigned i = 0; i < HASHED; i++) {
+	for (size_t i = 0; i < HASHED; i++) {
 		out[PREFIX_N + 2 * i] = hex[mac[i] >> 4];
 		out[PREFIX_N + 2 * i + 1] = hex[mac[i] & 15];
 	}
