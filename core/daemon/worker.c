@@ -288,8 +288,6 @@ static void unmake(struct worker *w)
 		generation_enter(NULL, &w->running->generation, w->index);
 	if (w->mg.waits)
 		chain_worker_done(&w->mg);
-	loop_waker_free(w->waker);
-	loop_free(w->loop);
 	arena_done(&w->scratch);
 	rand_done(&w->rnd);
 }
@@ -343,4 +341,7 @@ void worker_stop(struct worker *w, bool now)
 void worker_join(struct worker *w)
 {
 	pthread_join(w->thread, NULL);
+	/* not by the thread itself: whoever stops a worker wakes it, though it may have ended already */
+	loop_waker_free(w->waker);
+	loop_free(w->loop);
 }
