@@ -11,7 +11,7 @@ import time
 
 import pytest
 from margrave import MODULES, Daemon, Peer, bin_folder, free_port, status
-from sip_call import Call, final, request
+from sip_call import Call, final, request, sanitized
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
@@ -36,10 +36,6 @@ def running(tmp_path):
 def proc_status(pid: int) -> dict[str, str]:
     with open(f"/proc/{pid}/status", encoding="ascii") as file:
         return dict(line.rstrip("\n").split(":\t", 1) for line in file)
-
-
-def sanitized() -> bool:
-    return b"__asan_init" in (bin_folder() / "margrave").read_bytes() or b"__tsan_init" in (bin_folder() / "margrave").read_bytes()
 
 
 # ---- the command line ----
@@ -178,7 +174,7 @@ def test_refused_by_the_sip_process(tmp_path):
 # ---- what it may not do ----
 
 @needs_root
-@pytest.mark.skipif("sanitized()")
+@pytest.mark.skipif("sanitized()", reason="the sandbox is off under sanitizers")
 def test_rights(daemon):
     child = proc_status(daemon.child())
     assert child["CapEff"] == child["CapPrm"] == child["CapInh"] == child["CapAmb"] == "0" * 16
@@ -195,7 +191,7 @@ def test_rights(daemon):
 
 
 @needs_root
-@pytest.mark.skipif("sanitized()")
+@pytest.mark.skipif("sanitized()", reason="the sandbox is off under sanitizers")
 def test_without_root(tmp_path):
     """The same program as another user: one line says what is off."""
     uid = pwd.getpwnam("nobody").pw_uid
