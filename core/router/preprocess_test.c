@@ -99,9 +99,8 @@ static const struct row rows[] = {
 	 0, false, false},
 	{"and another behind us", "sip:$@192.0.2.10;lr", "<sip:p;lr>,<sip:b@y>", "sip:b@y",
 	 "<sip:p;lr>", "dcr", 0, 2, 0, false, false},
-	{"lines of their own", "sip:$@192.0.2.10;lr",
-	 "<sip:p;lr>|<sip:b@y;x=\"1\">|\"B, b\" <sip:b@y>", "sip:b@y",
-	 "<sip:p;lr>|<sip:b@y;x=\"1\">", "dcr", 400, 2, 0, false, false},
+	{"lines of their own", "sip:$@192.0.2.10;lr", "<sip:p;lr>|<sip:q;x=1>|\"B, b\" <sip:b@y>",
+	 "sip:b@y", "<sip:p;lr>|<sip:q;x=1>", "dcr", 0, 2, 0, false, false},
 	{"on a line with others", "sip:$@192.0.2.10;lr",
 	 "<sip:p;lr>|<sip:q;lr> ,\t\"B, b\" <sip:b@y>", "sip:b@y", "<sip:p;lr>|<sip:q;lr>", "dcr",
 	 0, 2, 0, false, false},
@@ -190,21 +189,20 @@ static void test_rows(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct row *row = &rows[i];
 		struct route_in in;
+		char is[8192], wanted[8192];
 
 		begin(row);
 		int status = route_preprocess(world.route, &view, &story.flow, &in);
-		print_message("%s\n", row->name);
-		if (row->status) {
-			assert_int_equal(status, row->status);
-		} else {
-			assert_int_equal(status, 0);
-			struct sv uri = sip_view_ruri(&view);
-			assert_true(sv_eq(uri, sv_str(with_tokens(row->uri_left))));
-			assert_string_equal(routes_left(), with_tokens(row->routes_left));
-			assert_string_equal(marks(&in), row->marks);
-			assert_int_equal(in.zone, row->zone);
-			assert_int_equal(in.flow, row->flow);
-		}
+		snprintf(is, sizeof(is), "%d %.*s %s", status, SV_ARG(sip_view_ruri(&view)),
+			 routes_left());
+		snprintf(wanted, sizeof(wanted), "%d %s", row->status, with_tokens(row->uri_left));
+		snprintf(wanted + strlen(wanted), sizeof(wanted) - strlen(wanted), " %s",
+			 with_tokens(row->routes_left));
+		if (strcmp(is, wanted) != 0 || strcmp(marks(&in), row->marks) != 0 ||
+		    in.zone != row->zone || in.flow != row->flow)
+			fail_msg("%s:\n  is     %s %s %u %u\n  wanted %s %s %u %u", row->name, is,
+				 marks(&in), in.zone, (unsigned)in.flow, wanted, row->marks,
+				 row->zone, row->flow);
 		end();
 	}
 }
@@ -238,7 +236,8 @@ static uint64_t hash_of(const char *text, bool *looped)
 	return hash;
 }
 
-#define COMES(start, more) start " SIP/2.0\r\n" more VIA_1 HEAD_1 "CSeq: 7 INVITE\r\n\r\n"
+#define COMES(start, more) \
+	start " SIP/2.0\r\n" more VIA_1 HEAD_1 "CSeq: 7 INVITE\r\nContent-Length: 0\r\n\r\n"
 
 static void test_loops(void **state)
 {
@@ -248,13 +247,14 @@ static void test_loops(void **state)
 		COMES("INVITE sip:b@y", "Route: <sip:p;lr>\r\n"),
 		COMES("INVITE sip:b@y", "Proxy-Require: foo\r\n"),
 		COMES("INVITE sip:b@y", "Proxy-Authorization: Digest username=\"a\"\r\n"),
-		"INVITE sip:b@y SIP/2.0\r\n" VIA_1 HEAD_1 "CSeq: 8 INVITE\r\n\r\n",
+		"INVITE sip:b@y SIP/2.0\r\n" VIA_1 HEAD_1
+		"CSeq: 8 INVITE\r\nContent-Length: 0\r\n\r\n",
 		"INVITE sip:b@y SIP/2.0\r\n" VIA_1
 		"From: <sip:a@x>;tag=f1\r\nTo: <sip:b@y>;tag=2\r\nCall-ID: c1@x\r\nCSeq: 7 "
-		"INVITE\r\n\r\n",
+		"INVITE\r\nContent-Length: 0\r\n\r\n",
 		"INVITE sip:b@y SIP/2.0\r\n" VIA_1
 		"From: <sip:a@x>;tag=f2\r\nTo: <sip:b@y>\r\nCall-ID: c1@x\r\nCSeq: 7 "
-		"INVITE\r\n\r\n",
+		"INVITE\r\nContent-Length: 0\r\n\r\n",
 	};
 	char text[2048], branch[TXN_BRANCH_MAX];
 	bool looped;
