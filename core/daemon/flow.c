@@ -175,7 +175,9 @@ static void refuse_overload(struct worker *w, struct tp_rx *rx, const struct mg_
 static void measure(struct worker *w, const struct tp_rx *rx)
 {
 	uint64_t now = loop_now_us(w->loop);
-	uint64_t delay = now > rx->at_us ? now - rx->at_us : 0;
+	/* what waited in the sockets while there was no process is no queue of ours */
+	uint64_t at = rx->at_us > w->since_us ? rx->at_us : w->since_us;
+	uint64_t delay = now > at ? now - at : 0;
 
 	overload_seen(&w->overload, &w->running->overload, now, delay, txn_load(w->txn));
 }

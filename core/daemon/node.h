@@ -99,6 +99,7 @@ struct worker {
 		idle; /* nothing is under way any more: told to the main thread while stopping */
 	_Atomic(struct running *)
 		next; /* said by the main thread: the configuration to enter; NULL when entered */
+	uint64_t since_us; /* it reads its sockets since then */
 	struct loop_waker *waker;
 	atomic_int started; /* 0: not yet, 1: yes, negative: the error that ended it */
 };

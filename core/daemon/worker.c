@@ -298,6 +298,7 @@ static void *run(void *arg)
 
 	me = (int)w->index;
 	int err = make(w);
+	w->since_us = loop_clock_us();
 	atomic_store(&w->started, err ? err : 1);
 	if (err == 0)
 		err = loop_run(w->loop);
