@@ -319,7 +319,10 @@ static inline char *respond(const struct txn_client *c, unsigned status, const c
 
 	arena_init(&arena, 4096, 262144);
 	CHECK(sip_parse_stream(&msg, &stream, c->bytes.p, c->bytes.n, &at) > 0);
-	CHECK(sip_check(&msg, &at) == 0);
+	if (sip_check(&msg, &at) != 0) {
+		fprintf(stderr, "malformed (%s):\n%.*s", sip_fault_text(&at), SV_ARG(c->bytes));
+		abort();
+	}
 	sip_view_init(&view, &msg, &arena);
 	while (bare && sip_view_next(&view, sip_view_first(&view, SIP_H_VIA)) != SIP_NO_INST)
 		CHECK(sip_view_remove(&view,
@@ -409,9 +412,11 @@ static inline void tell_target(const char *word)
 
 	snprintf(text, sizeof(text), "%s", word);
 	char *part = strtok_r(text, ",", &save);
-	if (part && arena_dup(&story.call->arena, sv_str(part), &t.uri) < 0)
+	if (part && *word != ',' && arena_dup(&story.call->arena, sv_str(part), &t.uri) < 0)
 		return;
-	while ((part = strtok_r(NULL, ",", &save))) {
+	if (*word != ',')
+		part = strtok_r(NULL, ",", &save);
+	for (; part; part = strtok_r(NULL, ",", &save)) {
 		unsigned long v = strtoul(part + 1, NULL, 10);
 		switch (*part) {
 		case 'q': t.q = (uint16_t)v; break;
