@@ -315,8 +315,12 @@ static void begin(struct worker *w, struct tp_rx *rx)
 		flow_count(w, FLOW_NO_MEMORY);
 		return;
 	}
-	if (route_mark_via(&call->view, &kept->flow) < 0) {
-		refuse_with(call, 500, SV(""));
+	int marked = route_mark_via(&call->view, &kept->flow);
+	if (marked < 0) {
+		if (marked == MG_ENOSPC)
+			refuse_with(call, 400, SV("Via Too Long"));
+		else
+			refuse_with(call, 500, SV(""));
 		return;
 	}
 	if (!validate(call))
