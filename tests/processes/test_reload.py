@@ -117,9 +117,9 @@ def test_many_under_requests(daemon):
     thread = threading.Thread(target=load)
     thread.start()
     try:
-        for _ in range(100):
+        for n in range(100):  # ten times as fast as U-1 has them, and now and then two at once
             daemon.process.send_signal(signal.SIGHUP)
-            time.sleep(0.02)
+            time.sleep(0.1 if n % 4 else 0.005)
         after = len(daemon.log_text())
         daemon.write(zones(daemon.port, more='trust = "internet";') + MODULES)
         daemon.process.send_signal(signal.SIGHUP)
@@ -128,7 +128,8 @@ def test_many_under_requests(daemon):
     finally:
         ended.set()
         thread.join()
-    assert len(answers) > 100 and set(answers) == {200}
+    assert len(answers) > 100
+    assert {code: answers.count(code) for code in set(answers)} == {200: len(answers)}
     assert "reload_rejected" not in daemon.log_text() and "sip_process_died" not in daemon.log_text()
     assert daemon.log_text().count("ev=reloaded") > 5
 
