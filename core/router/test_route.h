@@ -324,7 +324,8 @@ static void read_hops(struct dns_lookup *lookup, const struct test_name *name)
 		CHECK(slash);
 		*slash = 0;
 		lookup->hop[lookup->n++] = (struct dns_hop){
-			.addr = address(hop), .transport = sip_transport_find(sv_str(slash + 1))};
+			.addr = address(hop),
+			.transport = (uint8_t)sip_transport_find(sv_str(slash + 1))};
 	}
 	lookup->err = lookup->n ? 0 : name->err ? name->err : MG_ENOENT;
 }
