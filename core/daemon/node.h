@@ -94,7 +94,7 @@ struct worker {
 	unsigned spares, n_calls;
 	struct log_limit log_malformed, log_drop;
 	struct full full[FULL_KINDS]; /* of the first worker, for all */
-	atomic_bool stop, stop_now; /* said by the main thread */
+	atomic_bool stop, stop_now;   /* said by the main thread */
 	atomic_bool
 		idle; /* nothing is under way any more: told to the main thread while stopping */
 	_Atomic(struct running *)
