@@ -81,6 +81,10 @@ static int undo_strict(struct route *route, struct sip_view *view, const struct 
 		;
 	if (each.at.fault || value.uri.text.n == 0 || value.uri.text.n > sizeof(text))
 		return 400;
+	if (value.uri.headers.n) /* as in any Request-URI: P-9 */
+		return 400;
+	if (value.uri.scheme == SIP_SCHEME_OTHER || value.uri.scheme == SIP_SCHEME_URN)
+		return 416;
 	memcpy(text, value.uri.text.p, value.uri.text.n);
 	size_t n = value.uri.text.n;
 	/* The last value goes: with its line, or with the comma before it. */

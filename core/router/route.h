@@ -92,7 +92,7 @@ struct route_in {
 
 /* Undo strict routing, take our own Routes off, open their tokens, strip a maddr that is ours. Edits `view`.
  *
- * Returns    0, or a status to refuse with (400, 500).
+ * Returns    0, or a status to refuse with (400, 416, 500).
  */
 int route_preprocess(struct route *route, struct sip_view *view, const struct tp_flow *flow,
 		     struct route_in *in);
