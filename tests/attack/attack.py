@@ -19,11 +19,13 @@ import time
 import uuid
 from pathlib import Path
 
-from margrave import Daemon, bin_folder, free_port
+from margrave import ROOT, Daemon, bin_folder, free_port
 
 FULL = os.environ.get("MARGRAVE_FULL", "") not in ("", "0")
+FIRST_BIN = Path(os.environ["MARGRAVE_BIN"]) if "MARGRAVE_BIN" in os.environ else None
 KNOWN = "127.33.0.1"
 CALLEE = "127.34.0.1"
+DNS = 'dns = { nameservers = ( "127.0.0.1:1" ); timeout_ms = 100; budget_ms = 300; };\n'
 SHIPPED = """modules = (
 	{ name = "sanity"; },
 	{ name = "acl"; zones = ( { zone = "lab"; rules = ( { prefixes = ( "127.33.0.0/16" ); known = true; } ); } ); },
@@ -36,6 +38,17 @@ SHIPPED = """modules = (
 def size(short, full):
     """A figure per commit, and the one that the row states."""
     return full if FULL else short
+
+
+def build_of(kind: str) -> Path | None:
+    """The folder of the executables of a sanitizer, "asan" or "tsan"; None when nobody has built them."""
+    folder = Path(os.environ.get(f"MARGRAVE_BIN_{kind.upper()}", ROOT / "build" / kind / "bin"))
+    return folder if (folder / "margrave").exists() else None
+
+
+def mgload() -> Path:
+    """The generator, without a sanitizer where there is such a one: it is not what is tested."""
+    return next(folder / "mgload" for folder in (FIRST_BIN, bin_folder()) if folder and (folder / "mgload").exists())
 
 
 def sanitized() -> bool:
@@ -57,7 +70,8 @@ class House(Daemon):
         listen = [f"udp:127.0.0.1:{self.port}", f"tcp:127.0.0.1:{self.port}"] + ([f"tls:127.0.0.1:{self.port_tls}"] if self.certs else [])
         tls = f'tls = ( {{ name = "default"; {self.certs.config()} }} );\n' if self.certs else ""
         quoted = ", ".join(f'"{item}"' for item in listen)
-        return f'{tls}zones = ( {{ name = "lab"; listen = ( {quoted} ); {self.zone} }} );\n{self.extra}{self.modules}'
+        # names lead nowhere, at once: nothing of what attackers write is to leave this machine
+        return f'{tls}{"" if "dns =" in self.extra else DNS}zones = ( {{ name = "lab"; listen = ( {quoted} ); {self.zone} }} );\n{self.extra}{self.modules}'
 
     @property
     def address(self) -> tuple[str, int]:
@@ -69,7 +83,9 @@ class House(Daemon):
             self.process.send_signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(timeout=1)
-        return super().stop()
+        code = super().stop()
+        assert "Sanitizer" not in self.log_text(), self.log_text()
+        return code
 
     def rss(self) -> int:
         """Resident bytes of the process that carries traffic."""
@@ -114,7 +130,7 @@ class Load:
 
     def __enter__(self) -> "Load":
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen([*self.through, bin_folder() / "mgload", *self.args], stdout=log, stderr=log)
+            self.process = subprocess.Popen([*self.through, mgload(), *self.args], stdout=log, stderr=log)
         self.begun = time.monotonic()
         return self
 

@@ -20,3 +20,11 @@ def pytest_sessionstart(session):  # pylint: disable=unused-argument
 def certificates(tmp_path_factory):
     from attack import Certs
     return Certs(tmp_path_factory.mktemp("certs"))
+
+
+@pytest.fixture(name="sharp")
+def sharp_build(monkeypatch):
+    """Faults of memory are seen best under ASan; without such a build the ordinary one must do, which at least must not die."""
+    from attack import build_of
+    if folder := build_of("asan"):
+        monkeypatch.setenv("MARGRAVE_BIN", str(folder))
