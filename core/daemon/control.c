@@ -61,11 +61,13 @@ static bool answer(struct control_client *client, json_t *result, const char *er
 	if (!text)
 		return false;
 	client->out = strlen(text);
-	client->answer = realloc(text, client->out + 2);
-	if (!client->answer) {
+	char *line = realloc(text, client->out + 2);
+	if (!line) {
 		free(text);
+		client->out = 0;
 		return false;
 	}
+	client->answer = line;
 	client->answer[client->out++] = '\n';
 	return flush(client);
 }

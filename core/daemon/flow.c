@@ -282,7 +282,10 @@ static void on_request(struct worker *w, struct tp_rx *rx)
 	if (!message_hooks(w, rx, &source))
 		return;
 	enum overload_class class_ = class_of(w, rx->msg, &source);
-	if (!overload_admit(&w->overload, class_)) {
+	/* Draining: calls that are there go on, new ones are told to go elsewhere (C-13). */
+	bool drains =
+		class_ != OVERLOAD_DIALOG && atomic_load_explicit(&w->stop, memory_order_relaxed);
+	if (drains || !overload_admit(&w->overload, class_)) {
 		refuse_overload(w, rx, &source);
 		return;
 	}

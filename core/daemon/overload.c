@@ -16,7 +16,9 @@
 #define GAIN_ERROR  0.03
 #define ERROR_MAX   4.0
 #define INTERVALS_MAX \
-	10.0          /* that one adjustment downwards stands for; who was idle for long has room */
+	10.0 /* that one adjustment downwards stands for; who was idle for long has room */
+#define PATIENCE_US \
+	100000 /* a queue that a pause of the machine left is gone by then: only what stays is overload */
 #define STEP_LOAD 0.1 /* when transactions run out */
 #define FLOOR     2.0 /* what is in a dialog, or an emergency, is never refused here */
 
@@ -26,8 +28,18 @@ void overload_init(struct overload *o)
 }
 
 /* `intervals`: how many have passed. A turn that handles hundreds of messages on a slow processor takes many of them, and all of it is seen as one. */
+/* Whether the wait has been above the aim for long enough to mean something. */
+static bool lasts(struct overload *o, double error, uint64_t now_us)
+{
+	if (error <= 0)
+		o->above_us = 0;
+	else if (o->above_us == 0)
+		o->above_us = now_us;
+	return o->above_us && now_us - o->above_us >= PATIENCE_US;
+}
+
 static void adjust(struct overload *o, const struct overload_conf *conf, unsigned load_percent,
-		   double intervals)
+		   uint64_t now_us, double intervals)
 {
 	double aim = conf->queue_delay_us / 2.0;
 	double error = ((double)o->delay_us - aim) / aim;
@@ -36,8 +48,13 @@ static void adjust(struct overload *o, const struct overload_conf *conf, unsigne
 		error = ERROR_MAX;
 	if (error > 0 && intervals > INTERVALS_MAX)
 		intervals = INTERVALS_MAX;
+	bool pause = !lasts(o, error, now_us) && error > 0 && o->level >= OVERLOAD_CLASSES;
 	double step = -GAIN_CHANGE * (error - o->error) - GAIN_ERROR * error * intervals;
-	o->error = error;
+
+	if (pause)
+		step = 0;
+	else
+		o->error = error;
 	if (load_percent >= conf->transactions_percent)
 		step = -STEP_LOAD;
 	o->level += step;
@@ -60,7 +77,7 @@ void overload_seen(struct overload *o, const struct overload_conf *conf, uint64_
 	o->n = 0;
 	double intervals = (double)(now_us - o->interval_us) / OVERLOAD_INTERVAL_US;
 	o->interval_us = now_us;
-	adjust(o, conf, load_percent, intervals);
+	adjust(o, conf, load_percent, now_us, intervals);
 }
 
 /* xorshift32: shares and jitter need to be even, not secret. */

@@ -39,6 +39,7 @@ struct overload {
 	uint32_t delay_us; /* mean of the last one */
 	double level;      /* 2 to OVERLOAD_CLASSES: classes below it are admitted whole */
 	double error;      /* of the last interval: -1 when nothing waits, 0 at the aim */
+	uint64_t above_us; /* since when the wait has been above the aim, 0: it is not */
 	bool memory_full;  /* said by overload_memory */
 	uint32_t chance;   /* state of a generator for shares and jitter: nothing here is secret */
 };

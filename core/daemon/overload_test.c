@@ -98,6 +98,23 @@ static void test_settles(void **state)
 		fail_msg("waits from %u to %u us", low, high);
 }
 
+/* A machine that stood still for a moment: what waited meanwhile is handled, not refused. */
+static void test_a_pause_is_no_overload(void **state)
+{
+	(void)state;
+	struct overload o;
+	uint64_t now = 1000000;
+
+	overload_init(&o);
+	for (unsigned round = 0; round < 50; round++) {
+		intervals(&o, &now, 20, 100, 10);
+		for (unsigned i = 0; i < 8; i++) {
+			intervals(&o, &now, 1, 200000 - i * 20000, 10);
+			assert_int_equal(admitted(&o, OVERLOAD_REST, 50), 50);
+		}
+	}
+}
+
 static void test_memory(void **state)
 {
 	(void)state;
@@ -166,10 +183,10 @@ static void test_long_turns(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_long_turns),  cmocka_unit_test(test_all_when_idle),
-		cmocka_unit_test(test_order),       cmocka_unit_test(test_settles),
-		cmocka_unit_test(test_memory),      cmocka_unit_test(test_transactions),
-		cmocka_unit_test(test_retry_after),
+		cmocka_unit_test(test_long_turns),   cmocka_unit_test(test_all_when_idle),
+		cmocka_unit_test(test_order),        cmocka_unit_test(test_settles),
+		cmocka_unit_test(test_memory),       cmocka_unit_test(test_a_pause_is_no_overload),
+		cmocka_unit_test(test_transactions), cmocka_unit_test(test_retry_after),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

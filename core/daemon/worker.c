@@ -69,8 +69,6 @@ static void on_wake(void *arg)
 		loop_stop(w->loop);
 		return;
 	}
-	if (atomic_load(&w->stop))
-		tp_stop(w->tp);
 	if (!next)
 		return;
 	int err = enter(w, next);
