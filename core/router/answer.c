@@ -27,6 +27,7 @@ static void put(struct text *t, struct sv s)
 	}
 	if (s.n > 0)
 		memcpy(t->p + t->n, s.p, s.n);
+	route_unfold(t->p + t->n, s.n);
 	t->n += s.n;
 }
 

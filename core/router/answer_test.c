@@ -68,6 +68,8 @@ static const struct {
 	 "[2001:db8::1]:7000"},
 	{"IPv6 where it says", "SIP/2.0/UDP [2001:DB8:0::1];branch=z9hG4bKa",
 	 "SIP/2.0/UDP [2001:DB8:0::1];branch=z9hG4bKa", "[2001:db8::1]:7000"},
+	{"folded", "SIP/2.0/UDP\r\n a.example;branch=z9hG4bKa;\r\n\tx=y",
+	 "SIP/2.0/UDP   a.example;branch=z9hG4bKa;  \tx=y;received=192.0.2.1", NULL},
 	{"no branch", "SIP/2.0/UDP a.example", "SIP/2.0/UDP a.example;received=192.0.2.1", NULL},
 	{"space", "SIP / 2.0 / UDP  a.example ; branch = z9hG4bKa ; rport",
 	 "SIP / 2.0 / UDP  a.example ; branch = z9hG4bKa;received=192.0.2.1;rport=5060", NULL},

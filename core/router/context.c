@@ -368,9 +368,14 @@ static void collect_challenges(struct route_context *ctx, struct route_branch *b
 				return;
 			c->branch = b;
 			c->id = ids[k];
-			if (arena_dup(ctx->arena, sip_line_value(msg, &msg->line[i]), &c->value) ==
-			    0)
-				ctx->n_challenges++;
+			struct sv value = sip_line_value(msg, &msg->line[i]);
+			char *p = value.n ? arena_text(ctx->arena, value.n) : NULL;
+			if (!p)
+				continue;
+			memcpy(p, value.p, value.n);
+			route_unfold(p, value.n);
+			c->value = sv_of(p, value.n);
+			ctx->n_challenges++;
 		}
 	}
 }

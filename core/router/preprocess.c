@@ -56,6 +56,25 @@ static bool open_token(struct route *route, const struct sip_uri *uri, const str
 	return true;
 }
 
+/* Take the last value of a line off: with the line, or with the comma before it. */
+static int drop_last(struct sip_view *view, sip_inst inst, struct sv value)
+{
+	struct sv line = sip_view_value(view, inst), head = SV("");
+
+	if (value.p > line.p && value.p < line.p + line.n)
+		head = sv_trim(sv_span(line.p, value.p));
+	if (head.n > 0 && head.p[head.n - 1] == ',')
+		head.n--;
+	if (head.n == 0)
+		return sip_view_remove(view, inst);
+	char *text = arena_text(view->arena, head.n);
+	if (!text)
+		return MG_ENOMEM;
+	memcpy(text, head.p, head.n);
+	route_unfold(text, head.n);
+	return sip_view_replace(view, inst, sv_of(text, head.n));
+}
+
 /* §16.4: a strict router put the last Route, where it should go, behind and us into the Request-URI. */
 static int undo_strict(struct route *route, struct sip_view *view, const struct ids *ids,
 		       struct route_in *in)
@@ -66,7 +85,6 @@ static int undo_strict(struct route *route, struct sip_view *view, const struct 
 	struct sip_each each;
 	struct sip_nameaddr value;
 	sip_inst last = SIP_NO_INST;
-	struct sv line, head = SV("");
 
 	if (!uri || !uri->has_user || !is_us(route, uri) || !open_token(route, uri, ids, in))
 		return 0;
@@ -87,14 +105,7 @@ static int undo_strict(struct route *route, struct sip_view *view, const struct 
 		return 416;
 	memcpy(text, value.uri.text.p, value.uri.text.n);
 	size_t n = value.uri.text.n;
-	/* The last value goes: with its line, or with the comma before it. */
-	line = sip_view_value(view, last);
-	if (value.text.p > line.p && value.text.p < line.p + line.n)
-		head = sv_trim(sv_span(line.p, value.text.p));
-	if (head.n > 0 && head.p[head.n - 1] == ',')
-		head.n--;
-	int err = sv_trim(head).n ? sip_view_replace(view, last, sv_trim(head))
-				  : sip_view_remove(view, last);
+	int err = drop_last(view, last, value.text);
 	if (!err)
 		err = sip_view_set_uri(view, sv_of(text, n));
 	return err ? 500 : 0;

@@ -96,6 +96,15 @@ static inline void route_count(struct route *route, enum route_stat id)
 	stats_add(route->env.stats, route->env.worker, id, 1);
 }
 
+/* A peer's text may be folded, a line that we write may not be: the ends of lines in it become spaces (RFC 3261 §7.3.1). */
+static inline void route_unfold(char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (p[i] == '\r' || p[i] == '\n')
+			p[i] = ' ';
+	}
+}
+
 static inline uint64_t route_now(const struct route *route)
 {
 	return loop_now_ms(route->env.loop);

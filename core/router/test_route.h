@@ -72,7 +72,7 @@ struct wheel *loop_wheel(struct loop *loop)
 
 /* ---- the world ---- */
 
-#define SENT_BYTES  (70 * 1024)
+#define SENT_BYTES  71680
 #define CLIENTS_MAX 128
 #define CONNS_MAX   4
 #define NAMES_MAX   8
