@@ -220,8 +220,8 @@ def test_cancel_while_forked(world):
 def test_challenges_are_gathered(world):
     """§16.7 step 7: one 401 or 407 carries the challenges of all."""
     text, got = world.fork()
-    world.say(0, got[0], 401, 'WWW-Authenticate: Digest realm="a", nonce="1"')
-    world.say(1, got[1], 407, 'Proxy-Authenticate: Digest realm="b", nonce="2"')
+    world.say(0, got[0], 401, 'WWW-Authenticate: Digest realm="a",\r\n nonce="1"')  # folded, as long ones often are
+    world.say(1, got[1], 407, 'Proxy-Authenticate: Digest realm="b",\r\n nonce="2"')
     world.say(2, got[2], 486)
     code = until_final(world)
     assert code in (401, 407)
