@@ -24,7 +24,8 @@ endif()
 if(CMAKE_INTERPROCEDURAL_OPTIMIZATION AND CMAKE_C_COMPILER_ID STREQUAL GNU)
 	set(inlining --param=inline-unit-growth=200 --param=max-inline-insns-auto=400
 		--param=large-function-growth=1000 --param=early-inlining-insns=200)
-	add_compile_options(${inlining})
+	# Objects hold plain code beside: the tests, which are many, are linked from that (rooms.cmake).
+	add_compile_options(${inlining} -ffat-lto-objects)
 	add_link_options(${inlining})
 endif()
 
