@@ -209,6 +209,11 @@ void chain_final(struct mg_request *r, unsigned status)
 
 /* ---- hooks without a request ---- */
 
+bool chain_asks(const struct chain *chain, enum mg_phase phase)
+{
+	return chain->n_hooks[phase] > 0;
+}
+
 struct mg_verdict chain_arrival(struct mg_worker *worker, struct mg_source *source, size_t len)
 {
 	const struct chain *chain = worker->chain;

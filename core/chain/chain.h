@@ -31,6 +31,8 @@ MG_MUST_CHECK struct chain *chain_new(const struct chain_setup *setup);
 void chain_free(struct chain *chain);
 /* Whether any module that tells says that this source is known (role "sources"), in any zone or in `zone`. Any thread. */
 bool chain_known(const struct chain *chain, const struct addr *addr);
+/* Whether any module has a hook of that phase. */
+bool chain_asks(const struct chain *chain, enum mg_phase phase);
 bool chain_known_in(const struct chain *chain, const struct addr *addr, const struct mg_zone *zone);
 /* Counters of module i for metrics; false beyond the last. */
 bool chain_counters(const struct chain *chain, unsigned i, const char **name,

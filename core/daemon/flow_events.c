@@ -66,6 +66,13 @@ static bool on_reply(void *arg, void *user, struct route_branch *b, struct sip_v
 	return go;
 }
 
+static bool on_replies(void *arg)
+{
+	const struct worker *w = arg;
+
+	return chain_asks(w->mg.chain, MG_REPLY);
+}
+
 static bool on_failure(void *arg, struct route_context *ctx, unsigned status)
 {
 	struct call *call = route_user(ctx);
@@ -103,6 +110,7 @@ static void on_done(void *arg, struct route_context *ctx, unsigned status)
 const struct route_events flow_route_events = {
 	.branch = on_branch,
 	.reply = on_reply,
+	.replies = on_replies,
 	.failure = on_failure,
 	.done = on_done,
 };

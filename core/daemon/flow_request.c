@@ -156,7 +156,6 @@ static void forward(struct call *call)
 				    .server = call->server,
 				    .in = &call->in,
 				    .loop_hash = call->loop_hash,
-				    .stateless = stateless,
 				    .user = call};
 	call->ctx = route_begin(w->route, &start);
 	if (!call->ctx) {

@@ -42,6 +42,9 @@ static int make_zones(struct running *r)
 						  (uint32_t)z[i].keepalives_per_s),
 		};
 		r->route.zone_token[i] = token_zone(z[i].name);
+		/* F-7: strangers do not say whom we call */
+		if (z[i].trust == MG_INTERNET)
+			r->route.no_recurse_zones |= 1ULL << i;
 		running_zone_tls(r, &z[i], &r->tls_lists[i * (s->tls.n + 1)]);
 	}
 	r->route.n_zones = r->n_zones;

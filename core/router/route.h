@@ -134,7 +134,6 @@ struct route_start {
 	struct txn_server *server; /* reference moves; NULL: ACK, or stateless mode */
 	const struct route_in *in;
 	uint64_t loop_hash;
-	bool stateless; /* §16.11: the branch is computed, nothing is kept */
 	void *user;
 };
 

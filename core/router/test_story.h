@@ -276,7 +276,6 @@ static inline int story_begin(struct tp_kept *kept, bool stateless)
 				    .server = story.server,
 				    .in = &call->in,
 				    .loop_hash = call->loop_hash,
-				    .stateless = stateless,
 				    .user = call};
 	if (!status)
 		call->ctx = route_begin(world.route, &start);
