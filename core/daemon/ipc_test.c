@@ -50,7 +50,7 @@ static int teardown(void **state)
 
 static struct ipc_msg of_type(unsigned type)
 {
-	return (struct ipc_msg){.magic = IPC_MAGIC, .type = type, .number = type * 7};
+	return (struct ipc_msg){.magic = IPC_MAGIC, .type = type, .number = type * 7ULL};
 }
 
 /* Send `n` bytes with descriptors past ipc_send. */

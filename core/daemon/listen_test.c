@@ -83,7 +83,7 @@ static int open_these(struct listen_set *out, const char *const *listen, size_t 
 		const char *colon = strrchr(listen[i], ':');
 
 		snprintf(text[i], sizeof(text[i]), "%.*s:%u", (int)(colon - listen[i]), listen[i],
-			 port + (unsigned)atoi(colon + 1));
+			 port + (unsigned)strtoul(colon + 1, NULL, 10));
 		list[i] = text[i];
 	}
 	conf_faults_init(&faults);

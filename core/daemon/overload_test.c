@@ -170,12 +170,12 @@ static void test_long_turns(void **state)
 	(void)state;
 	overload_init(&o);
 	for (unsigned i = 0; i < 50; i++) {
-		now += 20 * OVERLOAD_INTERVAL_US;
+		now += 20ULL * OVERLOAD_INTERVAL_US;
 		overload_seen(&o, &conf, now, 400000, 0);
 	}
 	assert_int_equal(admitted(&o, OVERLOAD_USER, 100), 0);
 	assert_int_equal(admitted(&o, OVERLOAD_EMERGENCY, 100), 100);
-	now += 200 * OVERLOAD_INTERVAL_US;
+	now += 200ULL * OVERLOAD_INTERVAL_US;
 	overload_seen(&o, &conf, now, 0, 0); /* idle for two seconds */
 	assert_int_equal(admitted(&o, OVERLOAD_REST, 100), 100);
 }

@@ -34,7 +34,7 @@ class World:
         rules = [rule("parallel.test", *once, parallel=True), rule("two.test", once[0], once[1], hop[2], parallel=True), rule("serial.test", *hop), rule("dead.test", dead, hop[1]), rule("refused.test", refused, hop[1]),
                  rule("ring.test", ring, hop[1])]
         self.proxy = stack.enter_context(Daemon(folder, (
-            f'zones = ( {{ name = "lab"; listen = ( "udp:127.0.0.1:{port}", "tcp:127.0.0.1:{port}" ); }} );\n'
+            f'zones = ( {{ name = "lab"; trust = "phones"; listen = ( "udp:127.0.0.1:{port}", "tcp:127.0.0.1:{port}" ); }} );\n'
             'transactions = { t1_ms = 100; t2_ms = 1000; };\ndns = { avoid_s = 1; };\nproxy = { recurse = true; };\n'
             f'modules = ( {{ name = "sanity"; }}, {{ name = "acl"; }}, {{ name = "route"; relay = "any"; rules = ( {", ".join(rules)} ); }} );\n'
             'accept_risk = ( "open-relay", "recurse" );\n')))
