@@ -55,7 +55,7 @@ def running_house(tmp_path_factory):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_one_source(house, kind):
-    flood_and_judge(house, kind, 1, size(20000, 100000), size(3, 600))
+    flood_and_judge(house, kind, 1, size(20000, 100000), size(2, 600))
     assert house.metric("shield_throttled_source_total") > 0
     assert said(house, r"ev=flood .*act=throttle")
 
@@ -63,7 +63,7 @@ def test_one_source(house, kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_ten_thousand_sources(house, kind):
     """At five messages a second each."""
-    flood_and_judge(house, kind, 10000, size(15000, 50000), size(3, 600))
+    flood_and_judge(house, kind, 10000, size(15000, 50000), size(2, 600))
     assert house.metric("shield_throttled_all_total") > 0
     assert house.metric("shield_sources") <= 131072
 

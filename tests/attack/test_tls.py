@@ -75,7 +75,7 @@ def test_a_flood_of_hellos(tmp_path, certs):
     rate, seconds, sources = size(200, 2000), size(5, 300), 50
     whole = hello()
     parts = [whole, whole[:len(whole) // 2], whole[:3], whole]
-    with House(tmp_path, certs=certs) as house, Reconnecting(house, certs) as good, Crowd(("127.0.0.1", house.port_tls)) as crowd:
+    with House(tmp_path, certs=certs, zone="handshake_s = %d;" % size(5, 10)) as house, Reconnecting(house, certs) as good, Crowd(("127.0.0.1", house.port_tls)) as crowd:
         time.sleep(0.5)
         begin, cpu, pending, peak, n, before = time.monotonic(), house.cpu(), 0, 0, 0, house.rss()
         while (gone := time.monotonic() - begin) < seconds:
@@ -90,7 +90,7 @@ def test_a_flood_of_hellos(tmp_path, certs):
                 pending = max(pending, house.metric("tp_tls_pending"))
                 peak = max(peak, house.rss())
         used = (house.cpu() - cpu) / seconds
-        crowd.look(size(11.0, 12.0))
+        crowd.look(size(6.0, 12.0))
         left = len(crowd.opened)
         metered = house.metric("tp_tls_metered_total")
         print(f"hellos: {n / seconds:.0f}/s, at most {pending} pending, {metered} refused, {used * 100:.1f} % of a core, "
