@@ -73,5 +73,6 @@ def test_long_call(proxy, tmp_path):
 
 def test_no_response_from_the_callee(proxy, tmp_path):
     """RFC 3665 3.10: the caller gives up on who never said a word; nobody can be cancelled, and 487 comes when timer B ends."""
-    ladder = [("A", "INVITE", SDP), ("B", "wait", 9000), ("B", "100", SELF), ("A", "wait", 700), ("A", "CANCEL", SELF), ("B", "200 CANCEL", SELF), ("B", "487 INVITE", SELF), ("A", "ACK", SELF)]
+    ladder = [("A", "INVITE", SDP), ("B", "wait", 9000), ("B", "100", SELF), ("A", "wait", 700), ("A", "CANCEL", SELF),
+              ("B", "200 CANCEL", SELF), ("B", "487 INVITE", SELF), ("A", "ACK", SELF)]
     play(tmp_path, "3.10-no-response", ladder, proxy.address, calls=5)

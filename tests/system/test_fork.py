@@ -31,7 +31,8 @@ class World:
         refused = f'{{ uri = "sip:127.0.0.1:{self.refused};transport=tcp"; }}'
         ring = f'{{ uri = "sip:127.0.0.1:{self.callees[0].port}"; ring_s = 1; }}'
         once = [f'{{ uri = "sip:127.0.0.1:{p.port}"; }}' for p in self.callees]
-        rules = [rule("parallel.test", *once, parallel=True), rule("two.test", once[0], once[1], hop[2], parallel=True), rule("serial.test", *hop), rule("dead.test", dead, hop[1]), rule("refused.test", refused, hop[1]),
+        rules = [rule("parallel.test", *once, parallel=True), rule("two.test", once[0], once[1], hop[2], parallel=True),
+                 rule("serial.test", *hop), rule("dead.test", dead, hop[1]), rule("refused.test", refused, hop[1]),
                  rule("ring.test", ring, hop[1])]
         self.proxy = stack.enter_context(Daemon(folder, (
             f'zones = ( {{ name = "lab"; trust = "phones"; listen = ( "udp:127.0.0.1:{port}", "tcp:127.0.0.1:{port}" ); }} );\n'

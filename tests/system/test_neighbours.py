@@ -3,13 +3,12 @@
 import contextlib
 import shutil
 import subprocess
-import time
 
 import pytest
-from ladder import FRESH, SDP, play, scenarios
-from margrave import Daemon, Peer, Sipp, free_port, header
+from ladder import play
+from margrave import Daemon, Peer, free_port, header
 from talk import ack_of, again, hop_ack, reply, request, target, until
-from test_flows import BYE, BYE_OF_B, CHALLENGE, CREDENTIALS, FLOWS, SETUP
+from test_flows import FLOWS
 
 KAMAILIO = """#!KAMAILIO
 debug=1

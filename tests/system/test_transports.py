@@ -9,7 +9,7 @@ import time
 
 import pytest
 from margrave import MODULES, Daemon, Peer, bin_folder, free_port, header
-from talk import ack_of, again, hop_ack, reply, request, target, until
+from talk import ack_of, hop_ack, reply, request, target, until
 from uas import Authority, NameServer, TlsPeer, Uas, client_context, server_context
 
 ENDS = [(transport, host) for transport in ("udp", "tcp", "tls") for host in ("127.0.0.1", "::1")]
