@@ -2,9 +2,12 @@
 """Streams that are held, starved, stuffed or spoken to in other tongues, with good calls beside them (T-1, T-2, T-11, T-12, B-12, O-4)."""
 import contextlib
 import os
+import re
 import socket
+import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from attack import CALLEE, FULL, KNOWN, Crowd, House, ask, connect, log_bound, message, quantile, said, sanitized, size, stranger, stun_binding
@@ -258,9 +261,11 @@ def test_keepalives_are_answered_once_a_second_at_most(tmp_path):
 
 def test_no_descriptors_left(tmp_path):
     """O-4: 256 of them and 1000 connections: calls by UDP go on, and the loops do not spin."""
-    house = House(tmp_path)
-    house.through = ["prlimit", "--nofile=256:256"]
-    with house:
+    with House(tmp_path) as house:
+        status = Path(f"/proc/{house.child()}/status").read_text(encoding="ascii")
+        uid, gid = (int(re.search(rf"(?m)^{name}:\s+(\d+)", status)[1]) for name in ("Uid", "Gid"))
+        # it does not start with too few: they are taken away later, as its own user may
+        subprocess.run(["prlimit", "--pid", str(house.child()), "--nofile=256:256"], user=uid, group=gid, extra_groups=[], check=True)
         with house.load("udp", rate=20) as load, Crowd(house.address) as crowd:
             for i in range(size(500, 1000)):
                 crowd.open(stranger(i % 100))
@@ -292,3 +297,16 @@ def test_responses_to_a_client_that_has_gone(tmp_path):
                 to = [line + ";tag=x" for line in invite.split("\r\n") if line.startswith("To:")]
                 uas.sendto("\r\n".join(["SIP/2.0 486 Busy", *lines, *to, "Content-Length: 0", "", ""]).encode(), house.address)
         assert house.process.poll() is None
+
+
+def test_too_few_descriptors_are_a_fault_of_the_configuration(tmp_path):
+    """G-4: said at the start, with what is needed."""
+    house = House(tmp_path)
+    house.through = ["prlimit", "--nofile=256:256"]
+    house.start(wait=False)
+    try:
+        assert house.process.wait(timeout=20) == 1
+    except subprocess.TimeoutExpired:
+        house.stop()  # who may raise the limit does
+        return
+    assert re.search(r"transport.connections_max: .*need.* 256", house.log_text()), house.log_text()
