@@ -8,7 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/descriptors.h"
 #include "daemon/warden_priv.h"
 
 #define PATIENCE_MS 3000
