@@ -200,7 +200,7 @@ static void test_connect_takes_too_long(void **state)
 	assert_int_equal(send_to(&quick, &tried), 0);
 	world_until(&w, tried.failed == 1);
 	assert_int_equal(tried.err, -ETIMEDOUT);
-	assert_in_range(now_ms() - begun, 60, 290); /* the turn's time may be an older one here */
+	assert_in_range(now_ms() - begun, 20, 290); /* the turn's time may be an older one here */
 	assert_true(conns_refused(w.tp->conns, &addr));
 
 	/* a try does not join one that has more time */
@@ -278,7 +278,8 @@ static void test_slow_reader(void **state)
 	fd = peer_accept();
 	world_until(&w, w.tp->conns->slot[0].conn->blocked);
 	while (have < sizeof(in)) {
-		ssize_t got = peer_hear(fd, in + have, 5000);
+		size_t room = sizeof(in) - have;
+		ssize_t got = peer_hear(fd, in + have, room < 5000 ? room : 5000);
 		assert_true(got != 0);
 		if (got > 0)
 			have += (size_t)got;
