@@ -180,7 +180,8 @@ static const struct conf_option proxy_options[] = {
 		   "how long an INVITE may ring (timer C, RFC 3261 16.8)"),
 	BOOL_OPTION(PROXY, record_route, "true", "stay on the path of dialogs"),
 	BOOL_OPTION(PROXY, recurse, "false",
-		    "call the contacts of a 3xx answer instead of passing it back, unless it comes from a zone of trust internet"),
+		    "call the contacts of a 3xx answer instead of passing it back, unless it comes "
+		    "from a zone of trust internet"),
 	BOOL_OPTION(PROXY, stateless, "false",
 		    "forward without transactions (RFC 3261 16.11): no forking, no fail-over, no "
 		    "Record-Route"),
