@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The proxy core over real sockets, one request at a time: what is answered here, what goes on and how it looks then (RFC 3261 §16)."""
 import re
+import signal
 import uuid
 
 import pytest
@@ -15,6 +16,7 @@ def running_proxy(tmp_path_factory):
         daemon.port = port
         daemon.address = ("127.0.0.1", port)
         yield daemon
+        daemon.process.send_signal(signal.SIGTERM)  # the one at the end is the second: calls that tests left ringing are not waited for
 
 
 @pytest.fixture(name="uac")
