@@ -2,6 +2,7 @@
 """The proxy core over real sockets, one request at a time: what is answered here, what goes on and how it looks then (RFC 3261 §16)."""
 import re
 import signal
+import time
 import uuid
 
 import pytest
@@ -17,6 +18,7 @@ def running_proxy(tmp_path_factory):
         daemon.address = ("127.0.0.1", port)
         yield daemon
         daemon.process.send_signal(signal.SIGTERM)  # the one at the end is the second: calls that tests left ringing are not waited for
+        time.sleep(0.5)  # two signals at once would be one
 
 
 @pytest.fixture(name="uac")
