@@ -250,14 +250,21 @@ static int first(struct process *p)
 	struct sandbox sandbox = {.user = n->running->loaded->settings.user, .state = folder};
 	snprintf(folder, sizeof(folder), "%s/sip", n->running->loaded->settings.state);
 	err = make_shared(n);
-	if (!err)
-		err = sandbox_enter(&sandbox);
-	p->next = n->running;
-	if (!err)
-		err = start_workers(p);
-	if (!err)
-		entered(p);
-	return err;
+	if (err) {
+		say(LOG_ERROR, "start_failed", 0, NULL, err);
+		return err;
+	}
+	err = sandbox_enter(&sandbox);
+	if (err) { /* nothing from the network is read without it */
+		say(LOG_ERROR, "sandbox_failed", 0, NULL, err);
+		return err;
+	}
+	err = start_workers(p);
+	if (err)
+		return err;
+	p->next = n->running; /* entered already: every worker began with it */
+	entered(p);
+	return 0;
 }
 
 /* A reload: made aside, then handed to every worker. */
@@ -360,6 +367,14 @@ static int handle(struct process *p, const struct ipc_msg *msg, int fd)
 	return MG_EPARSE;
 }
 
+/* Without a warden nobody would start us again, and half started nothing is to run: end, so that warden or service manager starts another. */
+static void end(struct process *p)
+{
+	p->ended = true;
+	stop(p, false);
+	loop_stop(p->node.loop);
+}
+
 static void on_ipc(struct loop_watch *watch, unsigned events)
 {
 	struct process *p = container_of(watch, struct process, watch);
@@ -369,16 +384,17 @@ static void on_ipc(struct loop_watch *watch, unsigned events)
 	(void)events;
 	while ((err = ipc_receive(p->node.ipc, true, &msg, &fd)) == 0) {
 		err = handle(p, &msg, fd);
-		if (err)
-			break;
+		if (err) {
+			/* EAGAIN too may be what failed (setuid, threads): it is told from an empty socket by where it came from */
+			say(LOG_ERROR, "ends", 0, NULL, err);
+			end(p);
+			return;
+		}
 	}
 	if (err == -EAGAIN)
 		return;
 	say(LOG_ERROR, "warden_lost", 0, NULL, err);
-	p->ended =
-		true; /* without a warden nobody would start us again: end, so that the service manager does */
-	stop(p, false);
-	loop_stop(p->node.loop);
+	end(p);
 }
 
 /* ---- once a second ---- */
@@ -413,6 +429,8 @@ static void on_heartbeat(struct wheel_timer *t, uint64_t now_ms)
 	struct node *n = &p->node;
 	bool often = p->next || n->stopping;
 
+	if (p->ended)
+		return; /* of the turn in which it ended */
 	atomic_store_explicit(&n->resident, overload_resident(n->statm), memory_order_relaxed);
 	if (!often &&
 	    tell(n, IPC_HEARTBEAT, atomic_load(&n->generation), longest_busy_ms(n), -1) == -EPIPE)

@@ -122,6 +122,22 @@ def test_poison(daemon, signo, kept_away):
             assert ask(daemon, peer, 0.3, Call_ID="poison") == 0
 
 
+def test_no_sandbox_no_process(daemon):
+    """A process that can't enter its sandbox ends at once, saying so, and does not die of having started half; the next one may."""
+    folder = daemon.folder / "state/sip"
+    owner = folder.stat()
+    away = folder.rename(daemon.folder / "state/away")
+    after = kill(daemon, signal.SIGKILL)
+    daemon.wait_log(r"(?s)ev=sandbox_failed err=ENOENT.*ev=sip_process_died status=1", after=after)
+    away.rename(folder)
+    back(daemon, after)
+    assert folder.stat().st_uid == owner.st_uid
+    deaths = [line for line in daemon.log_text()[after:].splitlines() if "ev=sip_process_died" in line]
+    assert "signal=KILL" in deaths[0] and all("status=1" in line for line in deaths[1:]), deaths
+    with Peer() as peer:
+        assert ask(daemon, peer) == 200
+
+
 def test_hanging(daemon):
     """A process that says nothing is ended, even one that no longer hears signals, and another takes its place."""
     child = daemon.child()
