@@ -204,6 +204,7 @@ void chain_final(struct mg_request *r, unsigned status)
 {
 	struct chain_run run = {.r = r, .status = status, .phase = MG_FINAL};
 
+	chain_wait_end_all(r, NULL, true); /* or a hook could make it go on once more */
 	(void)chain_go(&run, 0);
 }
 

@@ -150,6 +150,7 @@ struct mg_verdict chain_branch(struct mg_request *r, struct mg_branch *b);
 struct mg_verdict chain_reply(struct mg_request *r, struct mg_reply *p);
 struct mg_verdict chain_failure(struct mg_request *r, unsigned status);
 struct mg_verdict chain_send(struct mg_worker *worker, const struct mg_sending *sending);
+/* Its waits end before the hooks run. */
 void chain_final(struct mg_request *r, unsigned status);
 /* A CANCEL came while it waits: ends all its waits. */
 void chain_cancel(struct mg_request *r);

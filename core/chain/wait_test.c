@@ -210,6 +210,48 @@ static void cancelled(void **state)
 	assert_int_equal(fake_stat(&f, CHAIN_STAT_RESUMED_STALE), 2);
 }
 
+static void resumes_what_was_given_up(struct mg_request *r, struct part *part)
+{
+	(void)part;
+	assert_null(mg_waiting_request(r->worker, play.part[1][MG_BRANCH].wait));
+	mg_resume(play.part[1][MG_BRANCH].wait, mg_next());
+}
+
+/* Later hooks of a branch that is no more must not run: what they would hold for it nobody would let go. */
+static void given_up(void **state)
+{
+	struct mg_branch one = {.request = &q.r};
+	struct part *part = waits_in(1, MG_BRANCH);
+
+	(void)state;
+	assert_string_equal(verdict_text(chain_branch(&q.r, &one)), "wait");
+	assert_string_equal(verdict_text(chain_branch(&q.r, &one)), "wait"); /* behind the first */
+	fake_told(&f);
+	chain_branch_done(&one);
+	assert_null(mg_waiting_request(&f.worker, part->wait));
+	mg_resume(part->wait, mg_next());
+	fake_pass(&f, 10000);
+	assert_string_equal(play_asked(), "a.branch b.branch ");
+	assert_string_equal(fake_told(&f), "");
+	assert_int_equal(chain_waiting(&f.worker), 0);
+	assert_int_equal(wheel_count(&f.wheel), 0);
+	assert_int_equal(fake_stat(&f, CHAIN_STAT_WAITS_TIMEOUT), 0);
+}
+
+static void none_goes_on_in_final(void **state)
+{
+	struct mg_branch one = {.request = &q.r};
+
+	(void)state;
+	waits_in(1, MG_BRANCH);
+	assert_string_equal(verdict_text(chain_branch(&q.r, &one)), "wait");
+	fake_told(&f);
+	play.part[2][MG_FINAL].act = resumes_what_was_given_up;
+	chain_final(&q.r, 0);
+	assert_string_equal(play_asked(), "a.branch b.branch 0:a.final 0:b.final 0:c.final ");
+	assert_string_equal(fake_told(&f), "");
+}
+
 static void what_comes_later_for_the_same_branch_waits(void **state)
 {
 	struct mg_branch one = {.request = &q.r}, two = {.request = &q.r};
@@ -418,6 +460,8 @@ int main(void)
 		TEST(forgotten),
 		TEST(no_wait_is_longer_than_the_longest),
 		TEST(cancelled),
+		TEST(given_up),
+		TEST(none_goes_on_in_final),
 		TEST(what_comes_later_for_the_same_branch_waits),
 		TEST(what_waited_behind_ends_with_its_request),
 		TEST(what_waited_behind_keeps_its_turn),

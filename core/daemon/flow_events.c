@@ -49,6 +49,12 @@ static enum route_go on_branch(void *arg, struct route_context *ctx, struct rout
 	return go_of(chain_branch(&call->request, m));
 }
 
+static void on_given_up(void *arg, struct route_branch *b)
+{
+	(void)arg;
+	chain_branch_done(route_branch_user(b));
+}
+
 static bool on_reply(void *arg, void *user, struct route_branch *b, struct sip_view *view)
 {
 	struct worker *w = arg;
@@ -109,6 +115,7 @@ static void on_done(void *arg, struct route_context *ctx, unsigned status)
 
 const struct route_events flow_route_events = {
 	.branch = on_branch,
+	.given_up = on_given_up,
 	.reply = on_reply,
 	.replies = on_replies,
 	.failure = on_failure,

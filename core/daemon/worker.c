@@ -263,10 +263,12 @@ static void end_calls(struct worker *w)
 	list_for_each_safe (it, after, &w->calls) {
 		struct call *call = container_of(it, struct call, link);
 
-		if (call->ctx)
+		if (call->ctx) {
 			route_abandon(call->ctx); /* its done() frees the call */
-		else
+		} else {
+			chain_final(&call->request, 0);
 			call_free(call);
+		}
 	}
 }
 

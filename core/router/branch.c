@@ -15,10 +15,22 @@ static void unlook(struct route_branch *b)
 	b->lookup_open = false;
 }
 
+static void given_up(struct route_branch *b)
+{
+	const struct route_env *env = &b->ctx->route->env;
+
+	if (env->on->given_up)
+		env->on->given_up(env->arg, b);
+}
+
 void branch_drop(struct route_branch *b)
 {
 	unlook(b);
 	wheel_del(loop_wheel(b->ctx->route->env.loop), &b->timer_c);
+	if (b->state == BRANCH_WAITING) {
+		b->state = BRANCH_LOOKUP; /* route_branch_go has nothing to go on with */
+		given_up(b);
+	}
 	if (b->client) {
 		txn_client_release(b->client);
 		b->client = NULL;
@@ -341,6 +353,10 @@ static void branch_try(struct route_branch *b)
 	if (!ctx->final && b->state == BRANCH_LOOKUP) {
 		b->state = BRANCH_WAITING;
 		route_branch_go(b, go);
+	} else if (
+		go ==
+		ROUTE_WAIT) { /* the hook ended it, or another that ran inside, and waits all the same */
+		given_up(b);
 	}
 	context_leave(ctx);
 }

@@ -45,6 +45,9 @@ enum route_go { ROUTE_GO, ROUTE_SKIP, ROUTE_WAIT };
 struct route_events {
 	/* A branch is about to be sent: its view may be edited. WAIT: route_branch_go follows. */
 	enum route_go (*branch)(void *arg, struct route_context *ctx, struct route_branch *b);
+	/* A branch for which branch() said WAIT is given up before it went on: cancelled, refused, abandoned. route_branch_go does nothing any more. May be
+	 * NULL. */
+	void (*given_up)(void *arg, struct route_branch *b);
 	/* A response is about to go back, of a branch or (b NULL) our own: its view may be edited. `user` is that of the context or answer, NULL for a
 	 * response whose request is forgotten. False: it does not go. */
 	bool (*reply)(void *arg, void *user, struct route_branch *b, struct sip_view *view);

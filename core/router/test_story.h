@@ -79,6 +79,19 @@ static enum route_go on_branch(void *arg, struct route_context *ctx, struct rout
 	return go;
 }
 
+static void on_given_up(void *arg, struct route_branch *b)
+{
+	unsigned i = 0;
+
+	(void)arg;
+	while (i < WAITING_MAX && story.waiting[i] != b)
+		i++;
+	CHECK(i < WAITING_MAX && route_branch_user(b) == &story.habits);
+	route_branch_go(b, ROUTE_GO); /* too late */
+	note(" given_up");
+	story.waiting[i] = NULL;
+}
+
 static bool on_reply(void *arg, void *user, struct route_branch *b, struct sip_view *view)
 {
 	(void)arg, (void)b;
@@ -129,6 +142,7 @@ static void on_done(void *arg, struct route_context *ctx, unsigned status)
 
 static struct route_events world_events = {
 	.branch = on_branch,
+	.given_up = on_given_up,
 	.reply = on_reply,
 	.replies = on_replies,
 	.failure = on_failure,
