@@ -40,9 +40,11 @@ static const enum chain_stat drops[MG_PHASES] = {
 	[MG_SEND] = CHAIN_STAT_DROP_SEND,
 };
 
-static struct mg_verdict MG_COLD bad(struct mg_worker *worker, const struct mg_module *module,
-				     enum mg_phase phase, struct mg_verdict v)
+struct mg_verdict MG_COLD chain_bad_verdict(struct mg_worker *worker,
+					    const struct mg_module *module, enum mg_phase phase,
+					    struct mg_verdict v)
 {
+	static const char *const kinds[] = {"next", "done", "reject", "drop", "wait"};
 	uint64_t n;
 
 	chain_count(worker, CHAIN_STAT_BAD_VERDICT);
@@ -51,7 +53,7 @@ static struct mg_verdict MG_COLD bad(struct mg_worker *worker, const struct mg_m
 		log_begin(&l, LOG_ERROR, "chain", "bad_verdict");
 		log_str(&l, "module", module->name);
 		log_str(&l, "phase", chain_phase_name(phase));
-		log_u64(&l, "kind", v.kind);
+		log_str(&l, "verdict", v.kind <= MG_WAIT ? kinds[v.kind] : "unknown");
 		log_u64(&l, "status", v.status);
 		log_u64(&l, "n", n);
 		log_end(&l);
@@ -70,7 +72,7 @@ static struct mg_verdict judge(struct mg_worker *worker, const struct mg_module 
 		return v;
 	if (v.kind > MG_WAIT || !(phases[phase].kinds & 1U << v.kind) ||
 	    (v.kind == MG_REJECT && (v.status < 300 || v.status > 699)))
-		v = bad(worker, module, phase, v);
+		v = chain_bad_verdict(worker, module, phase, v);
 	if (v.kind == MG_DROP && !v.reason)
 		v.reason = module->name;
 	if (v.kind == MG_DROP)
@@ -89,11 +91,11 @@ struct mg_verdict chain_judge(const struct chain_run *run, const struct mg_modul
 	bool may_answer = run->phase == MG_REQUEST || run->phase == MG_TARGET;
 
 	if (may_answer && r->answered && v.kind != MG_DONE) {
-		(void)bad(r->worker, module, run->phase, v);
+		(void)chain_bad_verdict(r->worker, module, run->phase, v);
 		return mg_done();
 	}
 	if (may_answer && v.kind == MG_DONE && !r->answered && r->msg->method != SIP_METHOD_ACK)
-		return bad(r->worker, module, run->phase, v);
+		return chain_bad_verdict(r->worker, module, run->phase, v);
 	return judge(r->worker, module, run->phase, v);
 }
 
@@ -129,6 +131,7 @@ struct mg_verdict chain_go(struct chain_run *run, unsigned from)
 		struct mg_verdict v;
 
 		run->wait = NULL;
+		run->module = module;
 		run->outer = worker->waits->run;
 		worker->waits->run = run;
 		v = call(module, &self[at], run);

@@ -103,7 +103,8 @@ struct chain_run {
 	struct mg_request *r;
 	struct mg_branch *b;
 	struct mg_reply *reply;
-	struct chain_wait *wait; /* made by mg_suspend in this hook */
+	const struct mg_module *module; /* whose hook */
+	struct chain_wait *wait;        /* made by mg_suspend in this hook */
 	struct chain_run *outer; /* a hook may resume another request, whose hooks run inside */
 	unsigned status;         /* FAILURE, FINAL */
 	uint8_t phase;           /* enum mg_phase */
@@ -115,6 +116,10 @@ struct mg_verdict chain_go(struct chain_run *run, unsigned from);
 /* What a verdict of `module` comes to: itself if the phase knows it. Counts it. */
 struct mg_verdict chain_judge(const struct chain_run *run, const struct mg_module *module,
 			      struct mg_verdict v);
+
+/* A verdict that the phase does not know: counted and logged. Returns what it is taken for. */
+struct mg_verdict chain_bad_verdict(struct mg_worker *worker, const struct mg_module *module,
+				    enum mg_phase phase, struct mg_verdict v);
 
 const char *chain_phase_name(enum mg_phase phase);
 

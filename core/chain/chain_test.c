@@ -165,7 +165,7 @@ static void verdicts(void **state)
 	/* One line for all of them. */
 	assert_string_equal(
 		fake_logged(&f),
-		"error chain ev=bad_verdict module=b phase=arrival kind=2 status=403 n=1\n");
+		"error chain ev=bad_verdict module=b phase=arrival verdict=reject status=403 n=1\n");
 	f.now_ms += LOG_SUMMARY_MS;
 	chain_tick(&f.worker, f.now_ms);
 	assert_string_equal(fake_logged(&f), "error chain ev=bad_verdict n=16\n");

@@ -42,7 +42,7 @@
  * BRANCH     One target, before each sending to it (fail-over too): edits through mg_branch_view go to this branch only.
  *            NEXT, DROP (not this target), WAIT.
  * REPLY      A response on its way back, ours or from a branch: edits through mg_reply_view. Modules in reverse order. NEXT
- *            or DROP.
+ *            or DROP; never WAIT: responses go back in the order in which they came, and a final one at once.
  * FAILURE    All branches failed, `status` is the best response: more targets? mg_target_add and DONE; NEXT: send it.
  * SEND       The final bytes of every message leaving, also those made here. NEXT or DROP (a leak guard). Modules in reverse
  *            order.
@@ -252,7 +252,8 @@ struct mg_sending {
  * most MG_WAIT_MAX_MS), it ends as if the hook had said REJECT `status` (400 to 699), in BRANCH DROP with that status.
  *
  * Returns    a handle for mg_resume; 0 when too many are waiting or there is no room for a server transaction (then REJECT
- *            503), in another phase, and when this hook has one already.
+ *            503), in another phase (REPLY too: a fault of the module, counted and logged like a verdict that the phase does not
+ *            know), and when this hook has one already.
  */
 typedef uint64_t mg_wait;
 MG_MUST_CHECK mg_wait mg_suspend(struct mg_request *r, uint32_t timeout_ms, uint16_t status);

@@ -162,9 +162,12 @@ mg_wait mg_suspend(struct mg_request *r, uint32_t timeout_ms, uint16_t status)
 	struct chain_run *run = worker->waits->run;
 	struct chain_wait *wait;
 
-	if (!run || run->r != r || run->wait ||
-	    (run->phase != MG_REQUEST && run->phase != MG_TARGET && run->phase != MG_BRANCH))
+	if (!run || run->r != r || run->wait)
 		return 0;
+	if (run->phase != MG_REQUEST && run->phase != MG_TARGET && run->phase != MG_BRANCH) {
+		(void)chain_bad_verdict(worker, run->module, run->phase, mg_waiting());
+		return 0;
+	}
 	wait = take(run);
 	if (!wait)
 		return 0;

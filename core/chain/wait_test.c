@@ -111,6 +111,12 @@ static void one_wait_a_hook(void **state)
 	assert_int_equal(mg_suspend(&q.r, 1000, 480), 0); /* outside of any hook */
 }
 
+static void changes_its_mind_to_wait(struct mg_request *r, struct part *part)
+{
+	(void)r;
+	part->verdict = mg_waiting();
+}
+
 static void not_in_every_phase(void **state)
 {
 	struct mg_branch b = {.request = &q.r};
@@ -123,6 +129,25 @@ static void not_in_every_phase(void **state)
 	assert_string_equal(verdict_text(chain_failure(&q.r, 486)), "next");
 	waits_in(1, MG_REPLY);
 	assert_string_equal(verdict_text(chain_reply(&q.r, &p)), "next");
+	waits_in(1, MG_FINAL);
+	chain_final(&q.r, 200);
+	assert_string_equal(fake_told(&f), "");
+	assert_int_equal(chain_waiting(&f.worker), 0);
+}
+
+/* Whoever waits where nobody may learns it from the log, at the first try. */
+static void in_reply_it_is_a_fault(void **state)
+{
+	struct mg_branch b = {.request = &q.r};
+	struct mg_reply p = {.branch = &b};
+
+	(void)state;
+	waits_in(1, MG_REPLY)->act = changes_its_mind_to_wait;
+	assert_string_equal(verdict_text(chain_reply(&q.r, &p)), "next");
+	assert_string_equal(play_asked(), "c.reply b.reply a.reply "); /* the response goes on */
+	assert_string_equal(fake_logged(&f), "error chain ev=bad_verdict module=b phase=reply "
+					     "verdict=wait status=0 n=1\n");
+	assert_int_equal(fake_stat(&f, CHAIN_STAT_BAD_VERDICT), 2); /* mg_suspend, and WAIT */
 	assert_string_equal(fake_told(&f), "");
 }
 
@@ -456,6 +481,7 @@ int main(void)
 		TEST(who_does_not_say_wait_does_not),
 		TEST(one_wait_a_hook),
 		TEST(not_in_every_phase),
+		TEST(in_reply_it_is_a_fault),
 		TEST(each_may_wait_in_turn),
 		TEST(forgotten),
 		TEST(no_wait_is_longer_than_the_longest),
