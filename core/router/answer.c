@@ -3,9 +3,9 @@
  * answer: what is said to the sender of a request without a transaction: marks on its top Via (RFC 3261 §18.2.1, RFC 3581), To tags that are the same for each
  * retransmission and prove a return path when they come back in an ACK, stateless responses (§8.2.7) within the size a stranger may get (T-10).
  */
-#include <stdio.h>
 #include <string.h>
 
+#include "base/put.h"
 #include "router/route_priv.h"
 #include "sip/param.h"
 
@@ -13,73 +13,85 @@
 
 /* ---- received and rport ---- */
 
-struct text {
-	char *p;
-	size_t n, cap;
-	bool full;
-};
-
-static void put(struct text *t, struct sv s)
+/* A piece of the peer's value. */
+static void put_theirs(struct put *t, struct sv s)
 {
-	if (t->n + s.n > t->cap) {
-		t->full = true;
-		return;
-	}
-	if (s.n > 0)
-		memcpy(t->p + t->n, s.p, s.n);
-	route_unfold(t->p + t->n, s.n);
-	t->n += s.n;
+	size_t n = t->n;
+
+	put(t, s);
+	route_unfold(t->p + n, t->n - n);
 }
 
-/* The value without received and rport, which only we may say (T-9). */
-static void put_via(struct text *t, const struct sip_via *via)
+/* The value without received and rport, which only we may say (T-9): from one that says received, or more of rport
+ * than its name. */
+static void put_cleaned(struct put *t, const struct sip_via *via)
 {
 	struct sv rest = via->params;
 	struct sip_param param;
 	struct sv before = rest;
 
-	put(t, sv_span(via->text.p, via->params.n ? via->params.p : via->text.p + via->text.n));
+	put_theirs(t,
+		   sv_span(via->text.p, via->params.n ? via->params.p : via->text.p + via->text.n));
 	while (sip_param_next(&rest, &param)) {
 		bool ours = sv_ieq(param.name, SV("received")) || sv_ieq(param.name, SV("rport"));
 
 		if (!ours)
-			put(t, sv_trim(sv_span(before.p, rest.p)));
+			put_theirs(t, sv_trim(sv_span(before.p, rest.p)));
 		before = rest;
 	}
+	if (via->has_rport)
+		put(t, SV(";rport"));
 }
 
-/* The host of sent-by is the address that the request came from. */
-static bool sent_by_source(const struct sip_via *via, const struct addr *peer)
+/* The value with the source's port in rport, where there is one. */
+static void put_via(struct put *t, const struct sip_via *via, uint16_t port)
+{
+	struct sv rport = via->rport_text;
+	bool clean = via->received.n == 0 && (!via->has_rport || rport.n == 5);
+
+	if (clean)
+		put_theirs(t, via->has_rport ? sv_span(via->text.p, rport.p + rport.n) : via->text);
+	else
+		put_cleaned(t, via);
+	if (via->has_rport) {
+		put(t, SV("="));
+		put_u32(t, port);
+	}
+	if (clean && via->has_rport)
+		put_theirs(t, sv_span(rport.p + rport.n, via->text.p + via->text.n));
+}
+
+/* The host of sent-by is the address that the request came from, which is `text` when written. */
+static bool sent_by_source(const struct sip_via *via, const struct addr *peer, struct sv text)
 {
 	struct addr said;
 
-	return addr_parse(via->host, ADDR_IP, &said) == 0 && addr_host_eq(&said, peer);
+	if (sv_eq(via->host, text))
+		return true;
+	return via->host_kind != LEX_HOST_NAME && addr_parse(via->host, ADDR_IP, &said) == 0 &&
+	       addr_host_eq(&said, peer);
 }
 
 int route_mark_via(struct sip_view *view, const struct tp_flow *flow)
 {
 	struct sip_where at;
 	const struct sip_via *via = sip_view_typed(view, SIP_H_VIA, &at);
-	char value[VIA_VALUE_MAX], host[ADDR_TEXT_MAX], port[16];
-	struct text t = {.p = value, .cap = sizeof(value)};
+	char value[VIA_VALUE_MAX], text[ADDR_TEXT_MAX];
+	struct put t = PUT_IN(value);
 
 	if (!via)
 		return MG_EPARSE;
-	bool same = sent_by_source(via, &flow->peer);
+	struct sv host = sv_of(text, addr_write(&flow->peer, ADDR_BARE, text));
+	bool same = sent_by_source(via, &flow->peer, host);
 	if (same && !via->has_rport && via->received.n == 0)
 		return 0;
-	put_via(&t, via);
+	put_via(&t, via, flow->peer.port);
 	/* RFC 3581 §4: with rport, received is said even when it is the same. */
 	if (!same || via->has_rport) {
-		size_t n = addr_write(&flow->peer, ADDR_BARE, host);
 		put(&t, SV(";received="));
-		put(&t, sv_of(host, n));
+		put(&t, host);
 	}
-	if (via->has_rport) {
-		int n = snprintf(port, sizeof(port), ";rport=%u", flow->peer.port);
-		put(&t, sv_of(port, (size_t)n));
-	}
-	return t.full ? MG_ENOSPC : sip_view_replace_top(view, SIP_H_VIA, sv_of(value, t.n));
+	return t.full ? MG_ENOSPC : sip_view_replace_top(view, SIP_H_VIA, put_text(&t));
 }
 
 /* ---- To tags ---- */

@@ -3,16 +3,17 @@
  * build: the message of a branch for one hop: RFC 3261 §16.6 steps 2 to 9 as edits on top of the request's view, RFC 5393 (Max-Breadth), RFC 5658 (two
  * Record-Routes). Called by branch.c, anew for each hop, because Via and Record-Route name the way out.
  */
-#include <stdio.h>
 #include <string.h>
 
+#include "base/put.h"
 #include "router/route_priv.h"
 
 #define LINE_MAX_OURS \
 	512 /* of a Via or Record-Route of ours: TP_SENTBY_MAX and a token or branch */
 
-static const char *const via_names[] = {
-	[SIP_TRANSPORT_UDP] = "UDP", [SIP_TRANSPORT_TCP] = "TCP", [SIP_TRANSPORT_TLS] = "TLS"};
+static const struct sv via_names[] = {[SIP_TRANSPORT_UDP] = SV_INIT("SIP/2.0/UDP "),
+				      [SIP_TRANSPORT_TCP] = SV_INIT("SIP/2.0/TCP "),
+				      [SIP_TRANSPORT_TLS] = SV_INIT("SIP/2.0/TLS ")};
 
 /* ---- step 7: who decides where it goes ---- */
 
@@ -52,11 +53,12 @@ int branch_next_hop(struct route_branch *b)
 static int set_number(struct sip_view *view, enum sip_hid id, unsigned value)
 {
 	char text[12];
-	int n = snprintf(text, sizeof(text), "%u", value);
+	struct put t = PUT_IN(text);
 	sip_inst inst = sip_view_first(view, id);
 
-	return inst == SIP_NO_INST ? sip_view_append(view, id, SV(""), sv_of(text, (size_t)n))
-				   : sip_view_replace(view, inst, sv_of(text, (size_t)n));
+	put_u32(&t, value);
+	return inst == SIP_NO_INST ? sip_view_append(view, id, SV(""), put_text(&t))
+				   : sip_view_replace(view, inst, put_text(&t));
 }
 
 static int set_forwards(struct route_branch *b)
@@ -92,12 +94,18 @@ static int record_route(struct route_branch *b, uint16_t listener, const struct 
 	size_t user_n =
 		token_mint(route->env.keys, token, sip_call_id(b->ctx->view->msg), from->tag, user);
 	size_t n = tp_sentby(route->env.tp, listener, local, sentby);
-	int len = snprintf(text, sizeof(text), "<%s:%.*s@%.*s%s;lr>", sips ? "sips" : "sip",
-			   (int)user_n, user, (int)n, sentby,
-			   transport == SIP_TRANSPORT_TCP            ? ";transport=tcp"
-			   : transport == SIP_TRANSPORT_TLS && !sips ? ";transport=tls"
-								     : "");
-	return sip_view_prepend(&b->view, SIP_H_RECORD_ROUTE, SV(""), sv_of(text, (size_t)len));
+	struct put t = PUT_IN(text);
+	put(&t, sips ? SV("<sips:") : SV("<sip:"));
+	put(&t, sv_of(user, user_n));
+	put(&t, SV("@"));
+	put(&t, sv_of(sentby, n));
+	if (transport == SIP_TRANSPORT_TCP)
+		put(&t, SV(";transport=tcp"));
+	else if (transport == SIP_TRANSPORT_TLS && !sips)
+		put(&t, SV(";transport=tls"));
+	put(&t, SV(";lr>"));
+	return t.full ? MG_ELIMIT
+		      : sip_view_prepend(&b->view, SIP_H_RECORD_ROUTE, SV(""), put_text(&t));
 }
 
 static uint16_t zone_token(const struct route *route, uint16_t zone)
@@ -132,23 +140,33 @@ static int record_routes(struct route_branch *b)
 
 /* ---- step 6: strict routers, and a Route of the target's own ---- */
 
+/* At most SIP_URI_MAX bytes of a URI. */
+static struct sv in_brackets(struct sv uri, char text[SIP_URI_MAX + 2])
+{
+	struct put t = {.p = text, .cap = SIP_URI_MAX + 2};
+
+	put(&t, SV("<"));
+	put(&t, uri);
+	put(&t, SV(">"));
+	return put_text(&t);
+}
+
 static int own_route(struct route_branch *b)
 {
-	char text[SIP_URI_MAX + 8];
+	char text[SIP_URI_MAX + 2];
 	struct sv hop = b->target->next_hop;
 
 	if (!b->target->as_route || hop.n == 0)
 		return 0;
 	if (hop.n > SIP_URI_MAX)
 		return MG_ELIMIT;
-	int n = snprintf(text, sizeof(text), "<%.*s>", SV_ARG(hop));
-	return sip_view_prepend(&b->view, SIP_H_ROUTE, SV(""), sv_of(text, (size_t)n));
+	return sip_view_prepend(&b->view, SIP_H_ROUTE, SV(""), in_brackets(hop, text));
 }
 
 /* §16.6 step 6: the Request-URI becomes the last Route, the first Route the Request-URI, without what may not stand in one (§19.1.1). */
 static int strict_route(struct route_branch *b)
 {
-	char text[SIP_URI_MAX + 8], hop[SIP_URI_MAX];
+	char text[SIP_URI_MAX + 2], hop[SIP_URI_MAX];
 	struct sv ruri = sip_view_ruri(&b->view);
 	const struct sip_uri *uri = &b->next_hop;
 	struct sv first = uri->headers.n ? sv_span(uri->text.p, uri->headers.p - 1) : uri->text;
@@ -157,9 +175,8 @@ static int strict_route(struct route_branch *b)
 		return 0;
 	if (ruri.n > SIP_URI_MAX || first.n > SIP_URI_MAX)
 		return MG_ELIMIT;
-	int n = snprintf(text, sizeof(text), "<%.*s>", SV_ARG(ruri));
 	memcpy(hop, first.p, first.n);
-	int err = sip_view_append(&b->view, SIP_H_ROUTE, SV(""), sv_of(text, (size_t)n));
+	int err = sip_view_append(&b->view, SIP_H_ROUTE, SV(""), in_brackets(ruri, text));
 
 	if (!err)
 		err = sip_view_pop(&b->view, SIP_H_ROUTE);
@@ -178,9 +195,12 @@ static int add_via(struct route_branch *b)
 
 	if (branch_n < 0)
 		return branch_n;
-	int len = snprintf(text, sizeof(text), "SIP/2.0/%s %.*s;branch=%.*s",
-			   via_names[b->to.transport], (int)n, sentby, branch_n, branch);
-	return sip_view_prepend(&b->view, SIP_H_VIA, SV(""), sv_of(text, (size_t)len));
+	struct put t = PUT_IN(text);
+	put(&t, via_names[b->to.transport]);
+	put(&t, sv_of(sentby, n));
+	put(&t, SV(";branch="));
+	put(&t, sv_of(branch, (size_t)branch_n));
+	return t.full ? MG_ELIMIT : sip_view_prepend(&b->view, SIP_H_VIA, SV(""), put_text(&t));
 }
 
 int branch_build(struct route_branch *b)

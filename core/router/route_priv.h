@@ -99,6 +99,8 @@ static inline void route_count(struct route *route, enum route_stat id)
 /* A peer's text may be folded, a line that we write may not be: the ends of lines in it become spaces (RFC 3261 §7.3.1). */
 static inline void route_unfold(char *p, size_t n)
 {
+	if (!memchr(p, '\n', n) && !memchr(p, '\r', n))
+		return;
 	for (size_t i = 0; i < n; i++) {
 		if (p[i] == '\r' || p[i] == '\n')
 			p[i] = ' ';

@@ -96,6 +96,9 @@ static int check_addrs(struct sip_msg *msg, enum sip_hid id, unsigned *left, boo
 	struct sip_nameaddr na;
 
 	sip_each_start(&each, msg, id);
+	/* The first Route is read again by whoever routes; a Contact remembered here would only be kept. */
+	if (id == SIP_H_ROUTE && sip_has(msg, id) && !sip_typed(msg, id, at))
+		return code(at);
 	while (sip_each_addr(&each, &na)) {
 		uint32_t off = (uint32_t)(na.text.p - msg->buf);
 		if ((*left)-- == 0) {

@@ -100,6 +100,16 @@ static struct sv entry_text(const struct sip_view *view, const struct sip_entry 
 	return e->text ? value : sv_of(view->msg->buf, view->msg->len);
 }
 
+/* The first value of an entry where it has been read before. */
+static const void *entry_known(const struct sip_view *view, const struct sip_entry *e)
+{
+	const struct sip_line *line = &view->msg->line[e->inst];
+
+	if (e->text)
+		return e->typed;
+	return line->typed ? (const char *)view->msg + line->typed : NULL;
+}
+
 /* ---- reads ---- */
 
 /* The first position at or after `from` that holds the header, -1 when there is none. */
@@ -234,6 +244,7 @@ static bool view_line(struct sip_each *each, struct sv *value)
 	each->next = (uint16_t)(i + 1);
 	*value = entry_value(view, &e);
 	each->text = entry_text(view, &e, *value);
+	each->known = entry_known(view, &e);
 	return true;
 }
 
@@ -420,7 +431,10 @@ static int top_of(const struct sip_view *view, enum sip_hid id, unsigned *where,
 		return MG_ENOENT;
 	struct sip_entry entry = entry_at(view, (unsigned)i);
 	struct sv v = entry_value(view, &entry);
-	const char *q = sip_scan_value(id, out, v.p, v.p + v.n, &e);
+	const void *known = entry_known(view, &entry);
+	const char *q = known ? sip_known_end(id, known, v.p + v.n) : NULL;
+	if (!q)
+		q = sip_scan_value(id, out, v.p, v.p + v.n, &e);
 	if (!q)
 		return MG_EPARSE;
 	*where = (unsigned)i;

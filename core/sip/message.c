@@ -4,6 +4,8 @@
  */
 #include "sip/message.h"
 
+#include <stddef.h>
+
 static const char *no_value(void *out, const char *p, const char *end, struct lex_ctx *e)
 {
 	(void)out;
@@ -52,6 +54,24 @@ const char *sip_scan_value(enum sip_hid id, void *out, const char *p, const char
 			   struct lex_ctx *e)
 {
 	return shapes[sip_header(id)->shape].scan(out, p, end, e);
+}
+
+/* The types of the shapes that may stand in lists begin with it. */
+_Static_assert(offsetof(struct sip_via, text) == 0 && offsetof(struct sip_nameaddr, text) == 0 &&
+		       offsetof(struct sip_token, text) == 0,
+	       "the text of a value is found without knowing its type");
+
+const char *sip_known_end(enum sip_hid id, const void *known, const char *end)
+{
+	const struct sv *text = known;
+
+	switch (sip_header(id)->shape) {
+	case SIP_SHAPE_VIA:
+	case SIP_SHAPE_ADDR:
+	case SIP_SHAPE_ROUTE:
+	case SIP_SHAPE_TOKEN: return lex_space(text->p + text->n, end);
+	default: return NULL;
+	}
 }
 
 /* All bytes of the message: offsets of faults count from here. */
@@ -138,6 +158,7 @@ static bool message_line(struct sip_each *each, struct sv *value)
 	each->next = line->next;
 	*value = sip_line_value(msg, line);
 	each->text = whole(msg);
+	each->known = line->typed ? (const char *)msg + line->typed : NULL;
 	return true;
 }
 
@@ -177,12 +198,27 @@ static bool stop(struct sip_each *each, const char *pos, uint8_t fault)
 	return false;
 }
 
+/* The first value of a line that has been read before. */
+static bool take_known(struct sip_each *each, void *out)
+{
+	const char *q = each->known ? sip_known_end(each->id, each->known, each->end) : NULL;
+
+	if (q) {
+		memcpy(out, each->known, shapes[sip_header(each->id)->shape].size);
+		each->p = q;
+	}
+	each->known = NULL;
+	return q != NULL;
+}
+
 static bool each_value(struct sip_each *each, void *out)
 {
 	if (!next_value(each))
 		return false;
 	if (each->left-- == 0)
 		return stop(each, each->p, SIP_FAULT_TOO_MANY);
+	if (take_known(each, out))
+		return true;
 	struct lex_ctx e = {.room = each->text.p + each->text.n};
 	const char *q = sip_scan_value(each->id, out, each->p, each->end, &e);
 	if (q && q < each->end && sip_header(each->id)->count != SIP_LIST)

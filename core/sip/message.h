@@ -179,9 +179,10 @@ static inline struct sv sip_call_id(const struct sip_msg *msg)
  */
 struct sip_each {
 	const void *source; /* message or view, as `line` knows */
-	bool (*line)(struct sip_each *each, struct sv *value); /* sets `text` too */
+	bool (*line)(struct sip_each *each, struct sv *value); /* sets `text`, `known` too */
 	struct sv text;      /* what the values lie in; offsets in `at` count from its begin */
 	const char *p, *end; /* what is left of the current line, p NULL before the first */
+	const void *known;   /* the line's first value where it is remembered */
 	struct sip_where at; /* fault SIP_OK as long as all is well */
 	uint16_t next;       /* the line after it */
 	uint8_t left;        /* values that may still come */
@@ -205,6 +206,10 @@ MG_MUST_CHECK int sip_each_has(struct sip_each *each, struct sv token);
 
 /* Room that the value of any shape needs. */
 #define SIP_VALUE_MAX 256
+
+/* Where a remembered value ends in its line: the "," behind it, or `end`. NULL for shapes that hold a single value.
+ * `known` is of the type that belongs to the header. */
+const char *sip_known_end(enum sip_hid id, const void *known, const char *end);
 
 /* Scan one value of a header's shape at the front of [p, end).
  *

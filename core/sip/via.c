@@ -35,6 +35,7 @@ static bool take_rport(struct sip_via *via, const struct sip_param *param)
 	    (param->value.n && (sv_u32(param->value, 65535, &port) != 0 || port == 0)))
 		return false;
 	via->has_rport = true;
+	via->rport_text = sv_span(param->name.p, param->value.p + param->value.n);
 	via->rport = (uint16_t)port;
 	return true;
 }
@@ -130,7 +131,7 @@ static const char *sent_protocol(struct sip_via *via, const char *p, const char 
 static inline void clear(struct sip_via *via)
 {
 	via->text = via->transport_name = via->host = via->params = (struct sv){0};
-	via->branch = via->received = via->maddr = via->comp = (struct sv){0};
+	via->branch = via->received = via->maddr = via->comp = via->rport_text = (struct sv){0};
 	memset(&via->keep_s, 0, sizeof(*via) - offsetof(struct sip_via, keep_s));
 }
 

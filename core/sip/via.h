@@ -23,6 +23,7 @@ struct sip_via {
 	struct sv received; /* RFC 5118 §4.5: may come with brackets */
 	struct sv maddr;
 	struct sv comp;
+	struct sv rport_text; /* the parameter rport as it stands there, empty without it */
 	uint32_t keep_s;   /* value of keep, 0 when it has none */
 	uint16_t port;     /* of sent-by, 0: not said */
 	uint16_t rport;    /* 0: rport without a value, or no rport */

@@ -5,10 +5,10 @@
  * would need a netlink socket, which this process may not open, and would be out of date with the next change. Called by
  * tp.c and whoever reads a URI.
  */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/arena.h"
+#include "base/put.h"
 #include "transport/tp_priv.h"
 
 enum { NAME_MAX_LEN = 255, NAMES_BYTES = 1 << 20, NAMES_CHUNK = 4096 };
@@ -234,7 +234,10 @@ size_t tp_sentby(struct tp *tp, uint16_t listener, const struct addr *local,
 		n = addr_write(a->family || !l ? a : &l->bound, ADDR_URI, text);
 		memcpy(out, text, n);
 	}
-	if (port != tp_default_port(l ? l->transport : SIP_TRANSPORT_UDP))
-		n += (size_t)snprintf(out + n, TP_SENTBY_MAX - n, ":%u", port);
-	return n;
+	struct put t = {.p = out, .n = n, .cap = TP_SENTBY_MAX};
+	if (port != tp_default_port(l ? l->transport : SIP_TRANSPORT_UDP)) {
+		put(&t, SV(":"));
+		put_u32(&t, port);
+	}
+	return t.n;
 }
