@@ -182,6 +182,9 @@ int route_preprocess(struct route *route, struct sip_view *view, const struct tp
 		if (!status)
 			status = take_own_routes(route, view, &ids, in);
 	}
+	if (!status && in->bad_token && !in->in_dialog && ids.to_tag.n)
+		status =
+			481; /* it says that it is in a dialog of ours, and cannot prove it (F-4) */
 	if (!status)
 		status = strip_maddr(route, view);
 	const struct sip_uri *uri = status ? NULL : sip_view_uri(view, &at);

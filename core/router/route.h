@@ -85,9 +85,9 @@ struct route_in {
 	bool in_dialog; /* it has a To tag, and a token of ours opened (F-4) */
 	bool from_caller;
 	bool preloaded; /* it has Routes to others, and is not in a dialog (F-3) */
-	bool bad_token; /* something like a token that did not open */
-	bool routed;    /* Routes are left: the first of them is where it goes */
-	bool to_us;     /* the Request-URI names ourselves */
+	bool bad_token; /* something like a token of ours did not open: to be held against the source */
+	bool routed; /* Routes are left: the first of them is where it goes */
+	bool to_us;  /* the Request-URI names ourselves */
 	uint16_t
 		zone; /* in a dialog: zone index of the side it goes to, TP_ANY_ZONE when unknown */
 	tp_conn flow; /* in a dialog: connection of that side, 0 */
@@ -95,7 +95,7 @@ struct route_in {
 
 /* Undo strict routing, take our own Routes off, open their tokens, strip a maddr that is ours. Edits `view`.
  *
- * Returns    0, or a status to refuse with (400, 416, 500).
+ * Returns    0, or a status to refuse with (400, 416, 500; 481 for a To tag with tokens of which none opens: F-4).
  */
 int route_preprocess(struct route *route, struct sip_view *view, const struct tp_flow *flow,
 		     struct route_in *in);
