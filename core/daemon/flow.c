@@ -29,6 +29,43 @@ struct mg_source flow_source(const struct worker *w, const struct tp_flow *flow)
 
 /* ---- before the parser ---- */
 
+/* What may have killed a process before (O-2): by its first bytes if that was in the parser (`bytes` is not empty), else by its Call-ID. */
+static bool quarantined(const struct worker *w, const struct addr *peer, struct sv bytes,
+			uint64_t call_hash)
+{
+	unsigned n = atomic_load_explicit(&w->node->quarantined, memory_order_acquire);
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct quarantine *q = &w->node->quarantine[i];
+
+		if ((q->head > 0) != (bytes.n > 0) || !addr_host_eq(&q->source, peer) ||
+		    loop_now_ms(w->loop) >= q->until_ms)
+			continue;
+		if (q->head ? poison_is(bytes, q->head, q->hash) : q->hash == call_hash)
+			return true;
+	}
+	return false;
+}
+
+static enum tp_verdict on_look(void *arg, const struct tp_flow *flow, struct sv bytes)
+{
+	struct worker *w = arg;
+
+	poison_begin(w->poison, &flow->peer, bytes);
+	if (!quarantined(w, &flow->peer, bytes, 0))
+		return TP_PASS;
+	poison_end(w->poison);
+	flow_count(w, FLOW_DROP_QUARANTINE);
+	return TP_DROP;
+}
+
+static void on_looked(void *arg)
+{
+	const struct worker *w = arg;
+
+	poison_end(w->poison);
+}
+
 static enum tp_verdict on_arrival(void *arg, const struct tp_flow *flow, size_t len)
 {
 	struct worker *w = arg;
@@ -229,22 +266,6 @@ static unsigned letter_class(enum overload_class class_)
 					  : 3;
 }
 
-/* ---- quarantine (O-2) ---- */
-
-static bool quarantined(struct worker *w, const struct tp_rx *rx, uint64_t hash)
-{
-	unsigned n = atomic_load_explicit(&w->node->quarantined, memory_order_acquire);
-
-	for (unsigned i = 0; i < n; i++) {
-		const struct quarantine *q = &w->node->quarantine[i];
-
-		if (q->call_hash == hash && addr_host_eq(&q->source, &rx->flow.peer) &&
-		    loop_now_ms(w->loop) < q->until_ms)
-			return true;
-	}
-	return false;
-}
-
 /* ---- requests ---- */
 
 /* MESSAGE hooks. Returns whether the request goes on. */
@@ -275,7 +296,7 @@ static void on_request(struct worker *w, struct tp_rx *rx)
 
 	flow_count(w, FLOW_REQUESTS);
 	poison_call(w->poison, hash);
-	if (quarantined(w, rx, hash)) {
+	if (quarantined(w, &rx->flow.peer, SV(""), hash)) {
 		flow_count(w, FLOW_DROP_QUARANTINE);
 		return;
 	}
@@ -324,7 +345,6 @@ static void on_message(void *arg, struct tp_rx *rx)
 	struct worker *w = arg;
 	struct sip_where at = rx->at;
 
-	poison_begin(w->poison, &rx->flow.peer);
 	measure(w, rx);
 	if (rx->err < 0 || sip_check(rx->msg, &at) < 0)
 		malformed(w, rx, &at);
@@ -332,7 +352,6 @@ static void on_message(void *arg, struct tp_rx *rx)
 		on_response(w, rx);
 	else
 		on_request(w, rx);
-	poison_end(w->poison);
 }
 
 /* ---- between workers ---- */
@@ -345,7 +364,7 @@ static void on_letter_message(struct worker *w, struct tp_kept *kept)
 			   .at_us = kept->at_us,
 			   .kept = kept};
 
-	poison_begin(w->poison, &kept->flow.peer);
+	poison_begin(w->poison, &kept->flow.peer, SV(""));
 	poison_call(w->poison, call_hash(w, kept->msg));
 	if (kept->msg->kind == SIP_KIND_RESPONSE)
 		deliver_response(w, &rx);
@@ -454,6 +473,8 @@ static enum tp_verdict on_sending(void *arg, const struct tp_flow *to, struct sv
 
 const struct tp_events flow_tp_events = {
 	.arrival = on_arrival,
+	.look = on_look,
+	.looked = on_looked,
 	.message = on_message,
 	.unreachable = on_unreachable,
 	.letter = on_tp_letter,

@@ -24,7 +24,7 @@ enum ipc_type {
 	IPC_COMMIT, /* the generation is complete */
 	IPC_KEYS,   /* descriptor: sealed memfd of struct keys; before the first IPC_BEGIN */
 	IPC_RING, /* descriptor: memfd of the last-input ring (poison.h); before the first IPC_BEGIN */
-	IPC_QUARANTINE, /* drop what comes from `addr` with the Call-ID of hash `number` for `seconds` */
+	IPC_QUARANTINE, /* drop for `seconds` what comes from `addr` with the Call-ID of hash `number`, or with `head` first bytes of that hash */
 	IPC_FAULTS, /* a reload failed before it got there: descriptor: memfd with the text for who asked */
 	IPC_STOP, /* end: gracefully when `number` is 1 (finish transactions), else at once */
 	/* SIP process to warden */
@@ -49,7 +49,7 @@ struct ipc_msg {
 	uint32_t type;
 	uint64_t generation;
 	uint64_t number;
-	uint32_t seconds, workers;
+	uint32_t seconds, workers, head;
 	struct addr addr;
 	struct ipc_listener listener;
 	char path[IPC_PATH_MAX]; /* ends with NUL */

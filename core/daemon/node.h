@@ -67,7 +67,8 @@ struct running {
 /* What is dropped because it may have killed a process before (O-2). */
 struct quarantine {
 	struct addr source;
-	uint64_t call_hash, until_ms;
+	uint64_t hash, until_ms; /* of the Call-ID, or of the first bytes */
+	uint32_t head;           /* how many of these; 0: it is the Call-ID's */
 };
 
 /* What says in the log that it is full. */

@@ -98,16 +98,17 @@ static int take_ring(struct node *node, int fd)
 	return 0;
 }
 
-/* A slot whose time is over is used again; a full table drops the news, which the warden has logged. */
+/* A full table drops the news, which the warden has logged. */
 static void add_quarantine(struct node *node, const struct ipc_msg *msg)
 {
 	uint64_t now_ms = loop_clock_us() / 1000;
 	unsigned n = atomic_load(&node->quarantined);
 
-	if (n == QUARANTINE_MAX)
+	if (n == QUARANTINE_MAX || msg->head > POISON_HEAD)
 		return;
 	node->quarantine[n] = (struct quarantine){.source = msg->addr,
-						  .call_hash = msg->number,
+						  .hash = msg->number,
+						  .head = msg->head,
 						  .until_ms = now_ms + msg->seconds * 1000ULL};
 	atomic_store_explicit(&node->quarantined, n + 1, memory_order_release);
 }

@@ -52,7 +52,8 @@ static int send_quarantine(struct warden *w, uint64_t now_ms)
 		struct ipc_msg msg = {.magic = IPC_MAGIC,
 				      .type = IPC_QUARANTINE,
 				      .addr = w->quarantine[i].source,
-				      .number = w->quarantine[i].call_hash};
+				      .number = w->quarantine[i].hash,
+				      .head = w->quarantine[i].head};
 
 		if (w->quarantine[i].until_ms <= now_ms)
 			continue;
@@ -120,14 +121,15 @@ static bool is_fault(int signo)
 }
 
 /* The place of the one whose time ends first; the same once more keeps its own. */
-static struct suspect *place_for(struct warden *w, const struct addr *source, uint64_t call_hash)
+static struct suspect *place_for(struct warden *w, const struct addr *source, uint64_t hash,
+				 uint32_t head)
 {
 	struct suspect *first = &w->quarantine[0];
 
 	for (unsigned i = 0; i < WARDEN_QUARANTINE_MAX; i++) {
 		struct suspect *s = &w->quarantine[i];
 
-		if (s->call_hash == call_hash && addr_host_eq(&s->source, source))
+		if (s->hash == hash && s->head == head && addr_host_eq(&s->source, source))
 			return s;
 		if (s->until_ms < first->until_ms)
 			first = s;
@@ -135,21 +137,28 @@ static struct suspect *place_for(struct warden *w, const struct addr *source, ui
 	return first;
 }
 
-/* What a slot says was written by the process that died: it is believed only as far as it has the form of an address. */
+/* What a slot says was written by the process that died: it is believed only as far as it has the form of an address. Bytes are counted and
+ * hashed, not read. */
 static void quarantine(struct warden *w, const struct poison_slot *slot, uint64_t now_ms)
 {
 	struct addr source = slot->source;
-	uint64_t call_hash = atomic_load(&slot->call_hash);
+	uint64_t hash = atomic_load(&slot->call_hash);
+	uint32_t len = slot->len < POISON_HEAD ? slot->len : POISON_HEAD;
+	uint32_t head = hash ? 0 : len; /* it died before it knew the Call-ID: in the parser */
 	struct log_line l;
 
-	if (call_hash == 0 || (source.family != ADDR_V4 && source.family != ADDR_V6))
+	if ((hash == 0 && head == 0) || (source.family != ADDR_V4 && source.family != ADDR_V6))
 		return;
-	*place_for(w, &source, call_hash) =
+	if (head)
+		hash = poison_hash(slot->head, head);
+	*place_for(w, &source, hash, head) =
 		(struct suspect){.source = source,
-				 .call_hash = call_hash,
+				 .hash = hash,
+				 .head = head,
 				 .until_ms = now_ms + QUARANTINE_S * 1000ULL};
 	log_begin(&l, LOG_WARNING, "sec", "quarantine");
 	log_addr(&l, "src", &source);
+	log_str(&l, "by", head ? "bytes" : "call_id");
 	log_u64(&l, "seconds", QUARANTINE_S);
 	log_end(&l);
 }

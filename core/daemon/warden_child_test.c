@@ -57,7 +57,7 @@ static void handles(unsigned worker, uint8_t last, uint64_t call)
 {
 	struct addr a = source(last);
 
-	poison_begin(&ring.worker[worker], &a);
+	poison_begin(&ring.worker[worker], &a, call ? SV("") : SV("INVITE sip:a@b SIP/2.0"));
 	poison_call(&ring.worker[worker], call);
 }
 
@@ -102,14 +102,50 @@ static void test_who(void **state)
 	handles(0, 1, 11);
 	handles(1, 2, 22);
 	poison_end(&ring.worker[1]); /* idle */
-	handles(2, 3, 0);            /* no Call-ID was known yet */
 	handles(3, 4, 44);
 	ring.worker[3].source.family = 77; /* nonsense */
 	child_died(&w, SIGSEGV);
 	assert_int_equal(quarantined(), 1);
-	assert_int_equal(w.quarantine[0].call_hash, 11);
+	assert_int_equal(w.quarantine[0].hash, 11);
+	assert_int_equal(w.quarantine[0].head, 0);
 	assert_non_null(strstr(said, "ev=quarantine src=192.0.2.1:5060"));
 	assert_null(strstr(said, "192.0.2.2"));
+}
+
+/* It died in the parser: what is known are the bytes as they came. */
+static void test_bytes(void **state)
+{
+	static const struct sv text = SV_INIT("INVITE sip:a@b SIP/2.0");
+	char longer[POISON_HEAD + 10];
+	struct addr a = source(1);
+
+	(void)state;
+	handles(0, 3, 0);
+	child_died(&w, SIGSEGV);
+	assert_int_equal(quarantined(), 1);
+	assert_int_equal(w.quarantine[0].head, text.n);
+	assert_true(poison_is(text, w.quarantine[0].head, w.quarantine[0].hash));
+	assert_false(poison_is(SV("INVITE sip:a@b SIP/2.1"), w.quarantine[0].head,
+			       w.quarantine[0].hash));
+	assert_false(poison_is(SV("INVITE sip:a@b SIP/2.0\r\n"), w.quarantine[0].head,
+			       w.quarantine[0].hash));
+	assert_non_null(strstr(said, "ev=quarantine src=192.0.2.3:5060 by=bytes"));
+	/* of a long one its begin */
+	memset(longer, 'x', sizeof(longer));
+	poison_begin(&ring.worker[0], &a, sv_of(longer, sizeof(longer)));
+	child_died(&w, SIGSEGV);
+	assert_int_equal(quarantined(), 2);
+	assert_int_equal(w.quarantine[1].head, POISON_HEAD);
+	assert_true(poison_is(sv_of(longer, POISON_HEAD + 1), POISON_HEAD, w.quarantine[1].hash));
+	assert_false(poison_is(sv_of(longer, POISON_HEAD - 1), POISON_HEAD, w.quarantine[1].hash));
+	/* what a slot says is not believed */
+	ring.worker[0].len = UINT32_MAX;
+	child_died(&w, SIGSEGV);
+	assert_int_equal(quarantined(), 2);
+	/* nor is there anything to know of a message from another worker */
+	poison_begin(&ring.worker[0], &a, SV(""));
+	child_died(&w, SIGSEGV);
+	assert_int_equal(quarantined(), 2);
 }
 
 static void test_again_and_too_many(void **state)
@@ -126,7 +162,7 @@ static void test_again_and_too_many(void **state)
 	assert_int_equal(quarantined(), WARDEN_QUARANTINE_MAX);
 	bool last = false;
 	for (unsigned i = 0; i < WARDEN_QUARANTINE_MAX; i++)
-		last = last || w.quarantine[i].call_hash == 100 + WARDEN_QUARANTINE_MAX + 4;
+		last = last || w.quarantine[i].hash == 100 + WARDEN_QUARANTINE_MAX + 4;
 	assert_true(last);
 }
 
@@ -145,6 +181,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_fault_signals, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_who, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_bytes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_again_and_too_many, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_back_off, setup, teardown),
 	};

@@ -40,7 +40,8 @@ struct holding {
 /* What may have killed a process. */
 struct suspect {
 	struct addr source;
-	uint64_t call_hash, until_ms;
+	uint64_t hash, until_ms; /* of the Call-ID, or of the first bytes */
+	uint32_t head;           /* how many of these; 0: it is the Call-ID's */
 };
 
 struct warden {

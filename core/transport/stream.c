@@ -138,19 +138,27 @@ static void broken(struct conn *conn, const struct sip_where *at, int err)
 static void messages(struct conn *conn, const char *buf, size_t n, size_t old)
 {
 	struct tp *tp = conn_tp(conn);
+	struct tp_flow flow;
 	size_t at = 0;
 
+	conn_flow(conn, &flow);
 	while (at < n && conn->state == CONN_OPEN && !conn->conns->stopped) {
 		struct sip_where where;
-		int used = sip_parse_stream(tp->msg, &conn->stream, buf + at, n - at, &where);
 
-		if (used == MG_EPARTIAL)
-			break;
-		if (used < 0) {
-			broken(conn, &where, used);
+		if (!tp_look(tp, &flow, sv_of(buf + at, n - at))) {
+			conn_kill(conn, -EPROTO);
 			return;
 		}
-		message(conn);
+		int used = sip_parse_stream(tp->msg, &conn->stream, buf + at, n - at, &where);
+		if (used > 0)
+			message(conn);
+		else if (used != MG_EPARTIAL)
+			broken(conn, &where, used);
+		tp_looked(tp);
+		if (used == MG_EPARTIAL)
+			break;
+		if (used < 0)
+			return;
 		at += (size_t)used;
 	}
 	if (conn->state == CONN_OPEN)

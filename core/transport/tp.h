@@ -89,6 +89,11 @@ enum tp_verdict { TP_PASS, TP_DROP };
 struct tp_events {
 	/* A datagram or a new connection (len 0), by its source alone, before anything is looked at: ARRIVAL. */
 	enum tp_verdict (*arrival)(void *arg, const struct tp_flow *flow, size_t len);
+	/* Bytes that nobody has looked at yet, before they are parsed: a datagram (of a long one its first 2048 bytes), or what is there of a stream from where a
+	 * message begins. TP_DROP: they are thrown away, with the stream they came by. After TP_PASS follows `looked` once, when all that was to be done with
+	 * them is done. Both or none; NULL passes everything. */
+	enum tp_verdict (*look)(void *arg, const struct tp_flow *flow, struct sv bytes);
+	void (*looked)(void *arg);
 	/* A message, well formed or not (rx->err). Keepalives and STUN have been dealt with. On a stream whose framing is lost the connection closes
 	 * after this, once what was sent in answer is out. */
 	void (*message)(void *arg, struct tp_rx *rx);

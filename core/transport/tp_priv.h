@@ -37,6 +37,17 @@ const struct tp_zone *tp_zone_of(const struct tp *tp, uint16_t zone);
 /* Whether arrival lets a datagram or new connection in. Counts drops. */
 bool tp_arrives(struct tp *tp, const struct tp_flow *flow, size_t len);
 
+/* Show bytes before they are parsed, and tell when they were dealt with. */
+static inline bool tp_look(struct tp *tp, const struct tp_flow *flow, struct sv bytes)
+{
+	return !tp->env.on->look || tp->env.on->look(tp->env.arg, flow, bytes) == TP_PASS;
+}
+static inline void tp_looked(struct tp *tp)
+{
+	if (tp->env.on->looked)
+		tp->env.on->looked(tp->env.arg);
+}
+
 /* Ask SEND; false: counted, not to be sent. Asked by udp_send and conns_send, which know the flow, not by tp_send. */
 bool tp_may_send(struct tp *tp, const struct tp_flow *to, struct sv bytes);
 

@@ -109,7 +109,9 @@ struct world {
 	struct lost lost[WORLD_SEEN];
 	unsigned unreachable;
 	unsigned arrivals;
-	bool drop_arrivals, veto;
+	unsigned looks, looked;
+	struct sv look_begin; /* of the last one, as long as it is looked at */
+	bool drop_arrivals, drop_looks, veto;
 	void (*on_message)(struct world *w, struct tp_rx *rx);
 	void (*on_unreachable)(struct world *w, const struct addr *peer);
 
@@ -125,6 +127,23 @@ static enum tp_verdict world_arrival(void *arg, const struct tp_flow *flow, size
 	(void)len;
 	w->arrivals++;
 	return w->drop_arrivals ? TP_DROP : TP_PASS;
+}
+
+static enum tp_verdict world_look(void *arg, const struct tp_flow *flow, struct sv bytes)
+{
+	struct world *w = arg;
+
+	(void)flow;
+	w->looks++;
+	w->look_begin = bytes;
+	return w->drop_looks ? TP_DROP : TP_PASS;
+}
+
+static void world_looked(void *arg)
+{
+	struct world *w = arg;
+
+	w->looked++;
 }
 
 static void world_message(void *arg, struct tp_rx *rx)
@@ -165,6 +184,8 @@ static enum tp_verdict world_sending(void *arg, const struct tp_flow *to, struct
 
 static const struct tp_events world_events = {
 	.arrival = world_arrival,
+	.look = world_look,
+	.looked = world_looked,
 	.message = world_message,
 	.unreachable = world_unreachable,
 	.sending = world_sending,

@@ -232,6 +232,9 @@ static void datagram(struct udp_socket *s, unsigned i, uint64_t now_us, bool sta
 	rx.at_us = arrived_us(stamps ? told.stamp_us : 0, in->wall_us, now_us);
 	if (!tp_arrives(tp, &rx.flow, packet.n))
 		return;
+	if (!tp_look(tp, &rx.flow,
+		     sv_of(packet.p, packet.n < TP_BUF_USUAL ? packet.n : TP_BUF_USUAL)))
+		return;
 	if (packet.n <= KEEPALIVE_MAX) {
 		tp_count(tp, TP_STAT_KEEPALIVES);
 	} else if (tp_is_stun(packet)) {
@@ -244,6 +247,7 @@ static void datagram(struct udp_socket *s, unsigned i, uint64_t now_us, bool sta
 		if (rx.taken)
 			in->buf[i] = NULL;
 	}
+	tp_looked(tp);
 }
 
 /* ---- batches ---- */

@@ -74,6 +74,43 @@ static void a_message_comes_with_its_flow(void **state)
 	world_free(w);
 }
 
+static void shown_before(struct world *w, struct tp_rx *rx)
+{
+	(void)rx;
+	assert_int_equal(w->looks, w->looked + 1); /* before, and not ended */
+}
+
+/* The bytes are shown before anybody parses them, of every datagram; whom they are not good enough for is asked nothing else. */
+static void bytes_are_shown_first(void **state)
+{
+	static char stun[28] = "\x00\x01\x00\x00\x21\x12\xa4\x42";
+	struct world *w = world_new();
+	struct tp_listener *l = world_listener(w, SIP_TRANSPORT_UDP, "127.0.0.1:0", 0);
+	struct addr peer = address("127.0.0.1:0");
+	int fd = world_socket(&peer);
+
+	(void)state;
+	w->on_message = shown_before;
+	assert_int_equal(tp_apply(w->tp, &w->config), 0);
+	send_text(fd, &l->bound, MESSAGE);
+	world_wait(w, &w->looked, 1);
+	assert_int_equal(w->messages, 1);
+	assert_int_equal(w->look_begin.n, strlen(MESSAGE));
+	send_text(fd, &l->bound, "ab");
+	world_send_raw(fd, &l->bound, stun, sizeof(stun));
+	send_text(fd, &l->bound, "not SIP at all");
+	world_wait(w, &w->looked, 4);
+	assert_int_equal(w->looks, 4);
+	unsigned before = w->messages;
+	w->drop_looks = true;
+	send_text(fd, &l->bound, MESSAGE);
+	world_wait(w, &w->looks, 5);
+	assert_int_equal(w->messages, before);
+	assert_int_equal(w->looked, 4);
+	close(fd);
+	world_free(w);
+}
+
 /* The time is that of arrival, however long the loop was elsewhere. The kernel begins to stamp some time after it was asked to
  * and until then stamps what is read, so the first ones may tell nothing. */
 static void waiting_in_the_socket_counts(void **state)
@@ -550,6 +587,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_message_comes_with_its_flow),
+		cmocka_unit_test(bytes_are_shown_first),
 		cmocka_unit_test(waiting_in_the_socket_counts),
 		cmocka_unit_test(answers_leave_from_the_address_asked),
 		cmocka_unit_test(keepalives_are_swallowed),

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The SIP process dies or hangs: it is back at once, with its keys and sockets; what killed it is kept away."""
+import contextlib
 import glob
 import mmap
 import os
+import re
 import signal
 import socket
 import struct
@@ -12,7 +14,7 @@ import pytest
 from margrave import MODULES, Daemon, Peer, free_port, status
 from sip_call import Call, final, request, sanitized
 
-SLOT = 64
+SLOT, HEAD = 576, 512  # of the last-input ring: poison.h
 BACK_MS = 100
 
 
@@ -89,13 +91,26 @@ def ring_of(daemon: Daemon) -> str:
     raise AssertionError("no ring")
 
 
-def pretend_busy(daemon: Daemon, port: int) -> None:
-    """As if the last message of 127.0.0.1:port were being handled right now."""
+def head_of(daemon: Daemon, port: int) -> bytes:
+    """The bytes that came from 127.0.0.1:port last, as far as they are kept."""
+    with open(ring_of(daemon), "rb") as file:
+        ring = file.read()
+    for at in range(0, len(ring) - SLOT + 1, SLOT):
+        n = struct.unpack_from("<I", ring, at + 36)[0]
+        if n and struct.unpack_from("<H", ring, at + 8 + 22)[0] == port:
+            return ring[at + 40:at + 40 + n]
+    return b""
+
+
+def pretend_busy(daemon: Daemon, port: int, parsed: bool = True) -> None:
+    """As if the last message of 127.0.0.1:port were being handled right now, or, not `parsed`, were in the parser."""
     with open(ring_of(daemon), "r+b") as file, mmap.mmap(file.fileno(), 0) as ring:
         for at in range(0, len(ring) - SLOT + 1, SLOT):
             call_hash, source_port = struct.unpack_from("<Q", ring, at)[0], struct.unpack_from("<H", ring, at + 8 + 22)[0]
-            if call_hash and source_port == port:
+            if call_hash and source_port == port and (parsed or ring[at + 36]):
                 struct.pack_into("<I", ring, at + 32, 1)
+                if not parsed:
+                    struct.pack_into("<Q", ring, at, 0)
                 return
     raise AssertionError("its message is not in the ring")
 
@@ -120,6 +135,40 @@ def test_poison(daemon, signo, kept_away):
         if kept_away:  # the next child knows it too
             back(daemon, kill(daemon, signal.SIGKILL))
             assert ask(daemon, peer, 0.3, Call_ID="poison") == 0
+
+
+def test_input_is_kept_as_it_came(daemon):
+    """What no parser makes a message of is in the ring all the same: it was written there before."""
+    with Peer() as peer, Peer(tcp_to=daemon.address) as stream:
+        for junk in (b"\0" * 5, b"x" * 100, b"SIP/2.0 " + b"\xff" * 3000, os.urandom(700)):
+            peer.send(junk, daemon.address)
+            until = time.monotonic() + 2
+            while head_of(daemon, peer.port) != junk[:HEAD] and time.monotonic() < until:
+                time.sleep(0.01)
+            assert head_of(daemon, peer.port) == junk[:HEAD]
+        stream.send(b"INVITE sip:half")
+        until = time.monotonic() + 2
+        while head_of(daemon, stream.port) != b"INVITE sip:half" and time.monotonic() < until:
+            time.sleep(0.01)
+        assert head_of(daemon, stream.port) == b"INVITE sip:half"
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or sanitized(), reason="needs root; a sanitizer makes an exit of it")
+@pytest.mark.parametrize("tcp", [False, True])
+def test_poison_in_the_parser(daemon, tcp):
+    """Death before the Call-ID is known: the same bytes of the same source are not looked at again."""
+    with Peer(tcp_to=daemon.address if tcp else None) as peer, Peer() as other:
+        message = request(peer, "OPTIONS", f"sip:127.0.0.1:{daemon.port}", Call_ID="poison")
+        peer.send(message, daemon.address)
+        assert status(peer.receive()) == 200
+        pretend_busy(daemon, peer.port, parsed=False)
+        back(daemon, kill(daemon, signal.SIGSEGV))
+        assert re.search(r"ev=quarantine src=127.0.0.1:\d+ by=bytes", daemon.log_text())
+        with Peer(tcp_to=daemon.address) if tcp else contextlib.nullcontext(peer) as again:
+            again.send(message, daemon.address)
+            assert not again.receive(0.5)  # silence, or the stream is closed
+        assert ask(daemon, other, Call_ID="poison") == 200
+        assert daemon.metrics()["margrave_sip_dropped_quarantine_total"] == 1
 
 
 def test_no_sandbox_no_process(daemon):
