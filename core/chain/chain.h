@@ -94,6 +94,10 @@ unsigned chain_waiting(const struct mg_worker *worker);
 bool chain_may_answer(struct mg_worker *worker, const struct mg_source *source, size_t request,
 		      size_t *size_max);
 
+/* Tell who keeps account of it (role "offences") what a source did. */
+void chain_offence(struct mg_worker *worker, const struct mg_source *source,
+		   enum mg_offence offence);
+
 /* ---- a request through it ----
  *
  * The daemon embeds struct mg_request, mg_branch and mg_reply in its own. Fields are filled by chain_request_init and by the

@@ -64,8 +64,8 @@ struct chain {
 	struct chain_role role[CHAIN_ROLES_MAX]; /* in the order of the modules */
 	unsigned n_roles;
 	/* Those that the chain asks itself, by their place in `role`. */
-	uint8_t sources[CHAIN_ROLES_MAX], answers[CHAIN_ROLES_MAX];
-	uint8_t n_sources, n_answers;
+	uint8_t sources[CHAIN_ROLES_MAX], answers[CHAIN_ROLES_MAX], offences[CHAIN_ROLES_MAX];
+	uint8_t n_sources, n_answers, n_offences;
 	struct chain_slot slot[CHAIN_WORKERS_MAX];
 };
 

@@ -310,6 +310,19 @@ struct mg_answers_role {
 	bool (*may)(void *self, const struct mg_source *source, uint64_t now_ms);
 };
 
+/* Role "offences" version 1: what is held against a source, beside how many packets it sends. All providers are told. */
+#define MG_OFFENCES_ROLE "offences"
+enum mg_offence {
+	MG_OFFENCE_NOT_SIP,   /* bytes that are no SIP message at all */
+	MG_OFFENCE_MALFORMED, /* SIP that breaks its grammar or a limit */
+	MG_OFFENCE_TOKEN,     /* a token of ours that did not open (F-4) */
+};
+struct mg_offences_role {
+	/* Any worker's thread, at most once a message; must be quick and take no lock. */
+	void (*seen)(void *self, const struct mg_source *source, enum mg_offence offence,
+		     uint64_t now_ms);
+};
+
 /* ---- the security log ----
  *
  * One line an event, "sec ev=flood src=192.0.2.7:5061 tr=udp m=INVITE why=rate act=throttle proof=0 n=1": the first of a kind

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * role: what modules do for each other and for the daemon, found by name and version while a configuration is set up; and the two
- * roles that the chain itself asks: who is known, and whether a stranger may be answered.
+ * role: what modules do for each other and for the daemon, found by name and version while a configuration is set up; and the three
+ * roles that the chain itself knows: who is known, whether a stranger may be answered, and who keeps account of offences.
  */
 #include "chain/chain_priv.h"
 
@@ -44,6 +44,8 @@ void chain_roles_done(struct chain *chain)
 			chain->sources[chain->n_sources++] = (uint8_t)i;
 		if (is_role(&chain->role[i], MG_ANSWERS_ROLE, 1))
 			chain->answers[chain->n_answers++] = (uint8_t)i;
+		if (is_role(&chain->role[i], MG_OFFENCES_ROLE, 1))
+			chain->offences[chain->n_offences++] = (uint8_t)i;
 	}
 }
 
@@ -110,4 +112,19 @@ bool chain_may_answer(struct mg_worker *worker, const struct mg_source *source, 
 		}
 	}
 	return true;
+}
+
+/* ---- what is held against a source ---- */
+
+void chain_offence(struct mg_worker *worker, const struct mg_source *source,
+		   enum mg_offence offence)
+{
+	const struct chain *chain = worker->chain;
+
+	for (unsigned i = 0; i < chain->n_offences; i++) {
+		const struct chain_role *role = &chain->role[chain->offences[i]];
+		const struct mg_offences_role *f = role->functions;
+
+		f->seen(role->self, source, offence, mg_now_ms(worker));
+	}
 }

@@ -128,15 +128,26 @@ static void malformed(struct worker *w, struct tp_rx *rx, const struct sip_where
 {
 	bool answer = rx->msg->kind == SIP_KIND_REQUEST && sip_answerable(rx->msg);
 	unsigned status = answer ? sip_fault_status(at->fault) : 0;
+	struct mg_source source = flow_source(w, &rx->flow);
 
 	flow_count(w, FLOW_MALFORMED);
 	log_malformed(w, rx, at, status);
+	chain_offence(&w->mg, &source,
+		      at->fault == SIP_FAULT_NOT_SIP ? MG_OFFENCE_NOT_SIP : MG_OFFENCE_MALFORMED);
 	if (!answer) {
 		flow_count(w, FLOW_MALFORMED_DROP);
 		return;
 	}
 	struct sip_response r = {.status = status, .reason = sv_str(sip_fault_text(at))};
 	flow_answer(w, rx->msg, &rx->flow, &r, false);
+}
+
+static void on_not_sip(void *arg, const struct tp_flow *flow)
+{
+	struct worker *w = arg;
+	struct mg_source source = flow_source(w, flow);
+
+	chain_offence(&w->mg, &source, MG_OFFENCE_NOT_SIP);
 }
 
 /* ---- overload ---- */
@@ -476,6 +487,7 @@ const struct tp_events flow_tp_events = {
 	.look = on_look,
 	.looked = on_looked,
 	.message = on_message,
+	.not_sip = on_not_sip,
 	.unreachable = on_unreachable,
 	.letter = on_tp_letter,
 	.lost = on_lost,

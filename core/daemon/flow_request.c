@@ -325,6 +325,8 @@ static void begin(struct worker *w, struct tp_rx *rx)
 	if (!validate(call))
 		return;
 	int status = route_preprocess(w->route, &call->view, &kept->flow, &call->in);
+	if (call->in.bad_token)
+		chain_offence(&w->mg, &call->request.source, MG_OFFENCE_TOKEN);
 	if (status) {
 		refuse_with(call, (unsigned)status, SV(""));
 		return;

@@ -124,9 +124,16 @@ static void message(struct conn *conn)
 /* B-12: what is not SIP gets no answer, no message is made of it. */
 static void broken(struct conn *conn, const struct sip_where *at, int err)
 {
+	const struct tp *tp = conn_tp(conn);
+	struct tp_flow flow;
+
 	if (at->fault == SIP_FAULT_NOT_SIP) {
 		tp_count(conn_tp(conn), TP_STAT_CLOSED_NOT_SIP);
 		conn_say(conn, "not_sip", "first_line");
+		if (tp->env.on->not_sip) {
+			conn_flow(conn, &flow);
+			tp->env.on->not_sip(tp->env.arg, &flow);
+		}
 		conn_kill(conn, -EPROTO);
 		return;
 	}

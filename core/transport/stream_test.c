@@ -196,6 +196,7 @@ static void test_not_sip(void **state)
 		(void)close(fd);
 	}
 	assert_int_equal(w.messages, 0);
+	assert_int_equal(w.not_sip, sizeof(rows) / sizeof(*rows)); /* each is told of once */
 }
 
 /* In the middle of a stream that began well. */

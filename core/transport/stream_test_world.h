@@ -44,7 +44,7 @@ struct world {
 	struct tp_config config;
 
 	struct seen seen[WORLD_SEEN];
-	unsigned messages, arrivals, closed, lost, sending;
+	unsigned messages, arrivals, not_sip, closed, lost, sending;
 	tp_conn last_closed;
 	int last_lost;
 	bool drop_arrivals, veto;
@@ -86,6 +86,14 @@ static void world_message(void *arg, struct tp_rx *rx)
 		w->on_message(w, rx);
 }
 
+static void world_not_sip(void *arg, const struct tp_flow *flow)
+{
+	struct world *w = arg;
+
+	assert_true(flow->conn && flow->peer.family != ADDR_NONE);
+	w->not_sip++;
+}
+
 static int world_letter(void *arg, unsigned worker, struct tp_letter *letter)
 {
 	struct world *w = arg;
@@ -122,6 +130,7 @@ static enum tp_verdict world_sending(void *arg, const struct tp_flow *to, struct
 
 static const struct tp_events world_events = {.arrival = world_arrival,
 					      .message = world_message,
+					      .not_sip = world_not_sip,
 					      .letter = world_letter,
 					      .lost = world_lost,
 					      .closed = world_closed,

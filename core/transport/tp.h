@@ -97,6 +97,8 @@ struct tp_events {
 	/* A message, well formed or not (rx->err). Keepalives and STUN have been dealt with. On a stream whose framing is lost the connection closes
 	 * after this, once what was sent in answer is out. */
 	void (*message)(void *arg, struct tp_rx *rx);
+	/* A stream brought what is no SIP at all: no message is made of it, and its connection ends. NULL: nobody wants to know. */
+	void (*not_sip)(void *arg, const struct tp_flow *flow);
 	/* ICMP said that a datagram of ours did not arrive. `quoted` is its begin, as far as the kernel kept it. */
 	void (*unreachable)(void *arg, const struct addr *peer, int err, struct sv quoted);
 	/* Something for a connection that another worker owns: hand it to tp_receive_letter there, in the order it came. Takes `letter` on success.

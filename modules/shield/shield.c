@@ -14,7 +14,7 @@
 #define OWED_FOR_CALL    4 /* ACK and BYE, and again */
 #define COSTS_MAX        32
 
-enum counter { SOURCE, ALL, METHOD, OWED, SOURCES, EVICTED, LEARNED, COUNTERS };
+enum counter { SOURCE, ALL, METHOD, OWED, SOURCES, EVICTED, LEARNED, OFFENCES, COUNTERS };
 
 static const struct stats_desc counters[COUNTERS] = {
 	[SOURCE] = {"shield_throttled_source_total",
@@ -30,6 +30,9 @@ static const struct stats_desc counters[COUNTERS] = {
 	[EVICTED] = {"shield_evicted_total",
 		     "sources forgotten within a minute: the table is too small", STATS_COUNTER},
 	[LEARNED] = {"shield_learned_total", "times that a source authenticated", STATS_COUNTER},
+	[OFFENCES] = {"shield_offences_total",
+		      "packets that cost their source more: no SIP, malformed, a forged token",
+		      STATS_COUNTER},
 };
 
 /* Limits of a zone. */
@@ -41,7 +44,7 @@ struct limits {
 struct shield {
 	struct source_table *table; /* counted: the next configuration goes on with it */
 	_Atomic uint32_t now_s;     /* of the last tick, for who is asked without a time */
-	uint32_t known_s;
+	uint32_t known_s, offence_tokens;
 	struct source_rule all;
 	struct limits everywhere, zone[SHIELD_ZONES_MAX];
 	uint16_t cost[SIP_METHOD_END];
@@ -106,6 +109,24 @@ static bool may_answer(void *self, const struct mg_source *source, uint64_t now_
 		return source_take_homeless(s->table, &s->all, now_ms);
 	return source_known(place, (uint32_t)(now_ms / 1000)) ||
 	       source_take_answer(place, &limits->answers, now_ms);
+}
+
+/* What is no request, or no honest one, has paid for itself on arrival at most, as any packet; it takes more of what its source has left. */
+static void offends(void *self, const struct mg_source *source, enum mg_offence offence,
+		    uint64_t now_ms)
+{
+	const struct shield *s = self;
+	const struct limits *limits = limits_of(s, source->zone);
+	struct source place;
+
+	(void)offence; /* they cost the same */
+	if (source->known || !limits->on)
+		return;
+	place = source_find(s->table, &source->addr, now_ms, true);
+	if (!place.set || source_known(place, (uint32_t)(now_ms / 1000)))
+		return;
+	source_charge(place, &limits->requests, now_ms, s->offence_tokens);
+	shield_table_offended(s->table);
 }
 
 /* ---- a configuration ---- */
@@ -179,6 +200,7 @@ static int load(struct mg_setup *setup, struct mg_self *self, const struct mg_se
 {
 	static const struct mg_sources_role sources = {.known = known, .learn = learn};
 	static const struct mg_answers_role answers = {.may = may_answer};
+	static const struct mg_offences_role offences = {.seen = offends};
 	const struct shield_conf *conf = self->conf;
 	struct shield *s = self->state = calloc(1, sizeof(*s)),
 		      *old = before ? before->state : NULL;
@@ -191,6 +213,7 @@ static int load(struct mg_setup *setup, struct mg_self *self, const struct mg_se
 	if (old)
 		atomic_init(&s->now_s, atomic_load_explicit(&old->now_s, memory_order_relaxed));
 	s->known_s = (uint32_t)conf->known_h * 3600;
+	s->offence_tokens = (uint32_t)conf->offence_tokens;
 	s->all = source_rule((uint32_t)conf->unknown_per_s, (uint32_t)conf->unknown_burst);
 	read_costs(s, conf);
 	err = s->table ? read_zones(setup, s, conf) : MG_ENOMEM;
@@ -198,6 +221,8 @@ static int load(struct mg_setup *setup, struct mg_self *self, const struct mg_se
 		err = mg_role_provide(setup, MG_SOURCES_ROLE, 1, &sources, s);
 	if (!err)
 		err = mg_role_provide(setup, MG_ANSWERS_ROLE, 1, &answers, s);
+	if (!err)
+		err = mg_role_provide(setup, MG_OFFENCES_ROLE, 1, &offences, s);
 	if (err)
 		unload(self);
 	return err;
@@ -232,6 +257,7 @@ static void show_table(struct mg_self *self, uint64_t now_ms)
 	stats_set(self->counters, 0, SOURCES, shield_table_used(t));
 	stats_set(self->counters, 0, EVICTED, evicted);
 	stats_set(self->counters, 0, LEARNED, shield_table_learned(t));
+	stats_set(self->counters, 0, OFFENCES, shield_table_offences(t));
 	if (evicted == l->evicted || !log_limit_pass(&l->full, now_ms, &n))
 		return;
 	struct log_line line;

@@ -109,6 +109,10 @@ static const struct conf_option options[] = {
 	RATE(answers_burst, 100000, "20", "and at once"),
 	RATE(unknown_per_s, 1000000, "2000", "messages a second of all strangers together"),
 	RATE(unknown_burst, 10000000, "4000", "and at once"),
+	RATE(offence_tokens, 1000, "5",
+	     "tokens that a stranger's packet takes besides its own when it is no SIP, is "
+	     "malformed "
+	     "or carries a forged token of ours"),
 	{.name = "sources_max",
 	 .type = CONF_INT,
 	 .flags = CONF_RESTART,

@@ -27,6 +27,7 @@ struct shield_conf {
 	int64_t unknown_per_s, unknown_burst;
 	int64_t sources_max;
 	int64_t known_h;
+	int64_t offence_tokens;
 	struct conf_list costs; /* struct shield_cost_conf */
 	struct conf_list zones; /* struct shield_zone_conf */
 };

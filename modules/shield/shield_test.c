@@ -35,7 +35,7 @@ static const struct mg_module friend_module = {
 	.abi = MG_ABI_VERSION, .name = "friend", .help = "knows one", .load = friend_load};
 const struct mg_module *const chain_builtin[] = {&shield_module, &friend_module, NULL};
 
-enum { SOURCE, ALL, METHOD, OWED, SOURCES, EVICTED, LEARNED };
+enum { SOURCE, ALL, METHOD, OWED, SOURCES, EVICTED, LEARNED, OFFENCES };
 
 #define SHIELD(options) "modules = ( { name = \"shield\"; " options " }, { name = \"friend\"; } );"
 #define PLAIN           SHIELD("")
@@ -255,6 +255,76 @@ static void methods_that_cost_more(void **state)
 	test_end();
 }
 
+/* ---- offences ---- */
+
+/* How many of `n` packets that turn out to be junk get as far as that. */
+static unsigned junk(const char *addr, unsigned zone, enum mg_offence offence, unsigned n)
+{
+	unsigned passed = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct mg_source s = test_source(addr, zone);
+		if (chain_arrival(&f.worker, &s, 400).kind != MG_NEXT)
+			continue;
+		chain_offence(&f.worker, &s, offence);
+		passed++;
+	}
+	return passed;
+}
+
+static void junk_costs_more(void **state)
+{
+	(void)state;
+	test_begin(PLAIN);
+	assert_int_equal(junk("192.0.2.7:5060", INTERNET, MG_OFFENCE_NOT_SIP, 1000), 10);
+	assert_int_equal(arrive("192.0.2.7:9999", INTERNET, 10), 0); /* nor anything else of it */
+	assert_int_equal(junk("192.0.2.8:5060", INTERNET, MG_OFFENCE_MALFORMED, 1000), 10);
+	assert_int_equal(junk("192.0.2.9:5060", INTERNET, MG_OFFENCE_TOKEN, 1000), 10);
+	assert_int_equal(arrive("192.0.2.10:5060", INTERNET, 60), 60); /* its neighbour */
+	fake_pass(&f, 1000);
+	assert_int_equal(junk("192.0.2.7:5060", INTERNET, MG_OFFENCE_NOT_SIP, 1000), 4);
+	assert_int_equal(junk("192.0.2.11:5060", INTERNET, MG_OFFENCE_NOT_SIP, 1), 1);
+	assert_int_equal(arrive("192.0.2.11:5060", INTERNET, 100), 54); /* one slip is forgiven */
+	chain_tick(&f.worker, f.now_ms);
+	assert_int_equal(test_counter(0, OFFENCES), 10 + 10 + 10 + 4 + 1);
+	test_end();
+}
+
+static void junk_of_who_is_not_limited(void **state)
+{
+	struct mg_source s = test_source("192.0.2.7:5060", INTERNET);
+
+	(void)state;
+	test_begin(SHIELD("offence_tokens = 59; zones = ( { zone = \"home\"; limit = false; } );"));
+	assert_int_equal(junk("192.0.2.6:5060", HOME, MG_OFFENCE_NOT_SIP, 100), 100);
+	assert_int_equal(junk("192.0.2.8:5060", INTERNET, MG_OFFENCE_NOT_SIP, 100), 1);
+	fake_request(&q, &f, &s, FAKE_INVITE, false);
+	mg_set_known(&q.r);
+	fake_request_done(&q);
+	assert_int_equal(junk("192.0.2.7:5060", INTERNET, MG_OFFENCE_NOT_SIP, 100), 100);
+	chain_tick(&f.worker, f.now_ms);
+	assert_int_equal(test_counter(0, OFFENCES), 1);
+	test_end();
+}
+
+/* A connection has paid for itself alone; what comes on it pays. */
+static void junk_on_connections(void **state)
+{
+	struct mg_source s = test_source("192.0.2.7:5060", INTERNET);
+
+	(void)state;
+	test_begin(PLAIN);
+	s.transport = SIP_TRANSPORT_TCP;
+	s.proven = true;
+	for (unsigned i = 0; i < 100; i++)
+		chain_offence(&f.worker, &s, MG_OFFENCE_MALFORMED);
+	assert_string_equal(message(SIP_TRANSPORT_TCP, "INVITE"), "drop flood");
+	assert_int_equal(arrive("192.0.2.7:5060", INTERNET, 10), 0);
+	fake_pass(&f, 1000); /* a debt has an end */
+	assert_int_equal(arrive("192.0.2.7:5060", INTERNET, 100), 20);
+	test_end();
+}
+
 /* ---- answers ---- */
 
 static unsigned answers(const char *addr, unsigned zone, unsigned n)
@@ -372,6 +442,9 @@ int main(void)
 		cmocka_unit_test(requests_on_a_stream),
 		cmocka_unit_test(a_response_costs_nothing_more),
 		cmocka_unit_test(methods_that_cost_more),
+		cmocka_unit_test(junk_costs_more),
+		cmocka_unit_test(junk_of_who_is_not_limited),
+		cmocka_unit_test(junk_on_connections),
 		cmocka_unit_test(answers_to_a_stranger),
 		cmocka_unit_test(answers_where_there_is_no_place),
 		cmocka_unit_test(limits_of_zones),

@@ -20,7 +20,7 @@ struct source_table {
 	_Alignas(CACHE_LINE) _Atomic uint64_t shared_us; /* the bucket of all */
 	_Atomic uint64_t homeless_us;
 	_Alignas(CACHE_LINE) _Atomic uint32_t used;
-	_Atomic uint64_t evicted, learned;
+	_Atomic uint64_t evicted, learned, offences;
 };
 
 /* ---- life ---- */
@@ -178,6 +178,16 @@ uint64_t shield_table_learned(const struct source_table *t)
 	return atomic_load_explicit(&t->learned, memory_order_relaxed);
 }
 
+void shield_table_offended(struct source_table *t)
+{
+	atomic_fetch_add_explicit(&t->offences, 1, memory_order_relaxed);
+}
+
+uint64_t shield_table_offences(const struct source_table *t)
+{
+	return atomic_load_explicit(&t->offences, memory_order_relaxed);
+}
+
 uint32_t shield_table_max(const struct source_table *t)
 {
 	return (t->mask + 1) * SOURCE_WAYS;
@@ -209,6 +219,20 @@ bool source_take(struct source s, const struct source_rule *rule, uint64_t now_m
 		return false;
 	source_seen(s, now_ms);
 	return true;
+}
+
+void source_charge(struct source s, const struct source_rule *rule, uint64_t now_ms, uint32_t cost)
+{
+	_Atomic uint64_t *full_us = &s.set->requests_us[s.way];
+	uint64_t was = atomic_load_explicit(full_us, memory_order_relaxed);
+	uint64_t now_us = now_ms * 1000, most = now_us + rule->reach_us + rule->gap_us, to;
+
+	do {
+		to = (was > now_us ? was : now_us) + rule->gap_us * cost;
+		to = to < most ? to : most;
+	} while (!atomic_compare_exchange_weak_explicit(full_us, &was, to, memory_order_relaxed,
+							memory_order_relaxed));
+	source_seen(s, now_ms);
 }
 
 bool source_take_shared(struct source_table *t, const struct source_rule *rule, uint64_t now_ms)

@@ -62,6 +62,8 @@ struct source source_find(struct source_table *t, const struct addr *addr, uint6
 
 /* Take `cost` tokens, all or none, for requests. */
 bool source_take(struct source s, const struct source_rule *rule, uint64_t now_ms, uint32_t cost);
+/* Take `cost` tokens, or as many as there are: what was done is done. */
+void source_charge(struct source s, const struct source_rule *rule, uint64_t now_ms, uint32_t cost);
 /* Take one for an answer. Rules of up to 1 000 a second, whose reach is at most a week. */
 bool source_take_answer(struct source s, const struct source_rule *rule, uint64_t now_ms);
 /* Take one from the bucket that all strangers share. */
@@ -80,10 +82,14 @@ bool source_known(struct source s, uint32_t now_s);
 /* It was seen: others make room first. source_take says so too. */
 void source_seen(struct source s, uint64_t now_ms);
 
+/* An offence was charged to some source; counted. */
+void shield_table_offended(struct source_table *t);
+
 /* Places taken, and how often one was taken from a source that had been seen within a minute: the table is too small. */
 uint32_t shield_table_used(const struct source_table *t);
 uint64_t shield_table_evicted(const struct source_table *t);
 uint64_t shield_table_learned(const struct source_table *t);
+uint64_t shield_table_offences(const struct source_table *t);
 uint32_t shield_table_max(const struct source_table *t);
 
 #endif

@@ -64,6 +64,24 @@ static void a_bucket(void **state)
 	shield_table_unref(t);
 }
 
+static void what_is_charged(void **state)
+{
+	const struct source_rule rule = source_rule(20, 60);
+	struct source_table *t = shield_table_new(1024);
+	struct addr a = v4(1);
+	struct source s = source_find(t, &a, T0, true);
+
+	(void)state;
+	source_charge(s, &rule, T0, 10);
+	assert_int_equal(take_all(s, &rule, T0), 50);
+	for (unsigned i = 0; i < 100; i++) /* never more than an empty bucket */
+		source_charge(s, &rule, T0, 1000);
+	assert_int_equal(take_all(s, &rule, T0), 0);
+	assert_int_equal(take_all(s, &rule, T0 + 500), 10);
+	assert_int_equal(take_all(s, &rule, T0 + 60000), 60);
+	shield_table_unref(t);
+}
+
 static void an_answer_bucket(void **state)
 {
 	const struct source_rule rule = source_rule(5, 20);
@@ -346,6 +364,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_bucket),
+		cmocka_unit_test(what_is_charged),
 		cmocka_unit_test(an_answer_bucket),
 		cmocka_unit_test(shared_buckets),
 		cmocka_unit_test(one_source_one_place),

@@ -6,7 +6,7 @@ import socket
 import time
 
 import pytest
-from attack import CALLEE, KNOWN, SHIPPED, House, log_bound, message, said, sanitized, size, stranger
+from attack import CALLEE, KNOWN, SHIPPED, House, connect, log_bound, message, said, sanitized, size, stranger
 
 KINDS = ("options", "register", "invite", "junk")
 SHORT_T1 = "transactions = { t1_ms = 100; };\n"
@@ -76,6 +76,31 @@ def test_more_sources_than_the_table_holds(tmp_path):
         assert house.metric("shield_sources") <= 1024
         assert house.metric("shield_evicted_total") > 0
         assert 1 <= len(said(house, r"ev=table_full table=sources")) <= size(3, 10)
+
+
+@pytest.mark.parametrize("way", ["udp", "tcp"])
+def test_junk_counts_against_its_source(house, way):
+    """What is no SIP, by datagrams and by connections, leaves less for the requests of its address, and takes nothing from its neighbour."""
+    us, to = f"sip:127.0.0.1:{house.port}", ("127.0.0.1", house.port)
+    bad, good = (stranger(n + (10 if way == "tcp" else 0), "127.67") for n in (0, 1))
+    throttled, offences = house.metric("shield_throttled_source_total"), house.metric("shield_offences_total")
+    with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as s, contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as t:
+        s.bind((bad, 0))
+        t.bind((good, 0))
+        t.settimeout(2)
+        for _ in range(10):
+            if way == "udp":
+                s.sendto(b"\x16\x03\x01 this is no SIP\r\n\r\n", to)
+            else:
+                with contextlib.suppress(OSError), connect(to, bad) as c:
+                    c.sendall(b"GET / HTTP/1.1\r\n\r\n")
+                    c.recv(10)
+        for _ in range(40):  # with the ten, less than the 60 that a stranger may send at once
+            s.sendto(message("OPTIONS", us, *s.getsockname()), to)
+        t.sendto(message("OPTIONS", us, *t.getsockname()), to)
+        assert t.recv(2000).startswith(b"SIP/2.0 200 ")
+    house.wait_metric("shield_offences_total", lambda value: value == offences + 10, 5)
+    assert house.metric("shield_throttled_source_total") > throttled + 10
 
 
 METHODS = ["OPTIONS", "REGISTER", "INVITE", "SUBSCRIBE", "PUBLISH", "NOTIFY", "MESSAGE", "BYE", "CANCEL", "ACK", "PRACK", "UPDATE", "INFO", "REFER",
