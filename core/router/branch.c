@@ -313,11 +313,18 @@ static bool choose_hop(struct route_branch *b)
 	return true;
 }
 
+static int build(struct route_branch *b)
+{
+	int err = branch_build(b);
+
+	return err || b->ctx->server || b->ctx->ack ? err : stateless_note_way(b);
+}
+
 /* Build the message for the present hop: by a stream when it turns out large. */
 static int build_for_hop(struct route_branch *b)
 {
 	struct sip_out *out = &b->ctx->route->out;
-	int err = branch_build(b);
+	int err = build(b);
 
 	if (err || b->to.transport != SIP_TRANSPORT_UDP)
 		return err;
@@ -326,9 +333,9 @@ static int build_for_hop(struct route_branch *b)
 	if (!stream_first(b, out->len))
 		return 0;
 	if (choose_hop(b))
-		return branch_build(b);
+		return build(b);
 	b->large_tcp = false; /* no way out by it: as it was */
-	return choose_hop(b) ? branch_build(b) : MG_ENOENT;
+	return choose_hop(b) ? build(b) : MG_ENOENT;
 }
 
 /* Build the message for the present hop, ask the hooks, and send it; on failure go to the next. */

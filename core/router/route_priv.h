@@ -143,6 +143,8 @@ MG_MUST_CHECK int branch_build(struct route_branch *b);
 MG_MUST_CHECK int branch_next_hop(struct route_branch *b);
 /* Branch parameter of a request that is sent without state (§16.11). */
 size_t stateless_branch(struct route *route, struct sip_view *view, char out[TXN_BRANCH_MAX]);
+/* Note on our Via of a request that is sent without state by which connection it came. Returns 0 or a negative error. */
+MG_MUST_CHECK int stateless_note_way(struct route_branch *b);
 /* What chance is replaced with where a retransmission has to go the same way (RFC 3263 §4.4). Not 0. */
 uint64_t stateless_seed(struct route *route, struct sip_view *view);
 

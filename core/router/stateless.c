@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * stateless: what RFC 3261 §16.11 asks of a proxy that keeps nothing: a branch that is the same for each retransmission, and responses sent on by their Vias. The
- * branch is a keyed hash of the Via below it, so that nobody can have responses sent to an address we have not had a request from. ACKs for 2xx go this way too.
+ * branch is a keyed hash of the Via below it, so that nobody can have responses sent to an address we have not had a request from. Beside it our Via names the connection
+ * that the request came by, under a hash of its own: the branch has to be the same on another one. ACKs for 2xx go this way too.
  */
 #include <string.h>
 
 #include "router/route_priv.h"
+#include "sip/param.h"
 
 #define PREFIX    SIP_BRANCH_COOKIE "s"
 #define PREFIX_N  (sizeof(PREFIX) - 1)
 #define HASHED    12 /* bytes of the hash that a branch shows */
 #define HOST_PART 256
+#define WAY_PARAM ";conn="
+#define WAY_N     32 /* the connection and its hash, 16 hex digits each */
+#define VIA_MAX   1024
 #define INPUT_MAX (2 * (SIP_IDENT_MAX + 2) + 2 * (HOST_PART + 2) + 8)
 
 /* Over Call-ID, CSeq number and what tells the Via apart that was on top when we took it, with the address that we noted. The port that we noted is left out: a CANCEL, or
@@ -67,6 +72,92 @@ uint64_t stateless_seed(struct route *route, struct sip_view *view)
 	return siphash_13(route->env.tag_key, branch, n) | 1;
 }
 
+/* ---- the connection that a request came by ---- */
+
+static void put_hex(char *p, uint64_t v)
+{
+	static const char hex[] = "0123456789abcdef";
+
+	for (unsigned i = 0; i < 16; i++)
+		p[i] = hex[v >> (60 - 4 * i) & 15];
+}
+
+/* A connection and what proves that we named it, in a Via with this branch. */
+static void write_way(struct route *route, struct sv branch, tp_conn conn, char out[WAY_N])
+{
+	uint8_t input[TXN_BRANCH_MAX + 2 + sizeof(conn)];
+	size_t n = route_put_field(input, branch, TXN_BRANCH_MAX);
+
+	memcpy(input + n, &conn, sizeof(conn));
+	put_hex(out, conn);
+	put_hex(out + 16, siphash_24(route->env.tag_key, input, n + sizeof(conn)));
+}
+
+int stateless_note_way(struct route_branch *b)
+{
+	tp_conn conn = b->ctx->kept->flow.conn;
+	struct sip_where at;
+	const struct sip_via *via = conn ? sip_view_typed(&b->view, SIP_H_VIA, &at) : NULL;
+	char text[VIA_MAX];
+	size_t n = sizeof(WAY_PARAM) - 1;
+
+	if (!conn)
+		return 0;
+	if (!via || via->text.n + n + WAY_N > sizeof(text))
+		return MG_ELIMIT;
+	memcpy(text, via->text.p, via->text.n);
+	memcpy(text + via->text.n, WAY_PARAM, n);
+	n += via->text.n;
+	write_way(b->ctx->route, via->branch, conn, text + n);
+	return sip_view_replace_top(&b->view, SIP_H_VIA, sv_of(text, n + WAY_N));
+}
+
+static tp_conn read_hex(struct sv text)
+{
+	tp_conn v = 0;
+
+	for (size_t i = 0; i < text.n; i++) {
+		char c = text.p[i];
+		unsigned digit = c >= '0' && c <= '9'   ? (unsigned)(c - '0')
+				 : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10)
+							: 0;
+		v = v << 4 | digit;
+	}
+	return v;
+}
+
+/* The connection that our Via names, 0 when it names none, or not as we wrote it. */
+static tp_conn read_way(struct route *route, const struct sip_via *ours)
+{
+	struct sv rest = ours->params;
+	struct sip_param param;
+	char wanted[WAY_N];
+
+	while (sip_param_next(&rest, &param)) {
+		if (!sv_ieq(param.name, SV("conn")) || param.value.n != WAY_N)
+			continue;
+		tp_conn conn = read_hex(sv_of(param.value.p, 16));
+		write_way(route, ours->branch, conn, wanted);
+		return sv_eq(param.value, sv_of(wanted, WAY_N)) ? conn : 0;
+	}
+	return 0;
+}
+
+/* Send by the connection that the request came by (§18.2.2), if it is still there and of that peer: numbers come again after a restart. */
+static bool send_back(struct route *route, const struct sip_via *ours, const struct sip_via *next,
+		      struct sv bytes)
+{
+	tp_conn conn = read_way(route, ours);
+	struct tp_target to;
+	struct addr noted;
+
+	return conn && tp_conn_target(route->env.tp, conn, &to) == 0 &&
+	       addr_parse(next->received.n ? next->received : next->host, ADDR_IP, &noted) == 0 &&
+	       addr_host_eq(&noted, &to.addr) && tp_send(route->env.tp, &to, bytes, NULL) == 0;
+}
+
+/* ---- responses ---- */
+
 /* Where the Via below ours wants its responses: what we noted on it, else what it says itself. */
 static bool target_of(struct route *route, const struct tp_rx *rx, const struct sip_via *via,
 		      struct tp_target *to)
@@ -84,15 +175,26 @@ static bool target_of(struct route *route, const struct tp_rx *rx, const struct 
 	       !tp_forbidden(route->env.tp, to);
 }
 
+static bool pass_back(struct route *route, const struct tp_rx *rx, struct sip_view *view,
+		      const struct sip_via *ours, const struct sip_via *next)
+{
+	struct tp_target to;
+	struct sv bytes;
+
+	return sip_view_pop(view, SIP_H_VIA) == 0 &&
+	       route->env.on->reply(route->env.arg, NULL, NULL, view) &&
+	       route_flatten(route, view, &bytes) == 0 &&
+	       (send_back(route, ours, next, bytes) ||
+		(target_of(route, rx, next, &to) && tp_send(route->env.tp, &to, bytes, NULL) == 0));
+}
+
 bool route_stateless_response(struct route *route, struct tp_rx *rx)
 {
 	char branch[TXN_BRANCH_MAX];
 	struct sip_each each;
 	struct sip_via ours, next;
 	struct sip_where at;
-	struct tp_target to;
 	struct sip_view view;
-	struct sv bytes;
 	const struct sip_cseq *cseq = sip_cseq(rx->msg, &at);
 
 	sip_each_start(&each, rx->msg, SIP_H_VIA);
@@ -104,11 +206,7 @@ bool route_stateless_response(struct route *route, struct tp_rx *rx)
 		return false;
 	arena_reset(&route->scratch);
 	sip_view_init(&view, rx->msg, &route->scratch);
-	if (!target_of(route, rx, &next, &to) || sip_view_pop(&view, SIP_H_VIA) < 0 ||
-	    !route->env.on->reply(route->env.arg, NULL, NULL, &view) ||
-	    route_flatten(route, &view, &bytes) < 0 || tp_send(route->env.tp, &to, bytes, NULL) < 0)
-		route_count(route, ROUTE_STAT_DROP_RESPONSE);
-	else
-		route_count(route, ROUTE_STAT_RESPONSES);
+	route_count(route, pass_back(route, rx, &view, &ours, &next) ? ROUTE_STAT_RESPONSES
+								     : ROUTE_STAT_DROP_RESPONSE);
 	return true;
 }

@@ -177,6 +177,121 @@ static void test_way_back(void **state)
 	}
 }
 
+/* ---- the connection that the request came by ---- */
+
+#define VIA_STREAM "SIP/2.0/TCP 192.0.2.1:5070;branch=z9hG4bKa"
+
+/* Our Via of what was sent last, from its branch on. */
+static const char *own_via(void)
+{
+	static char via[256];
+	const char *p = strstr(world.tp.last, "z9hG4bKs");
+
+	assert_non_null(p);
+	snprintf(via, sizeof(via), "%.*s", (int)strcspn(p, "\r"), p);
+	return via;
+}
+
+static void begin_on_connection(const char *transport_via)
+{
+	char text[512];
+
+	world_begin();
+	story.flow.peer = address("192.0.2.1:40000");
+	story.flow.transport = SIP_TRANSPORT_TCP;
+	story.flow.listener = 2;
+	story.flow.conn = 3;
+	world.tp.conn[3] = (struct tp_target){
+		.addr = story.flow.peer, .transport = SIP_TRANSPORT_TCP, .listener = 2};
+	snprintf(text, sizeof(text),
+		 "INVITE sip:b@10.0.0.1 SIP/2.0\r\nVia: %s\r\n" HEAD_1
+		 "CSeq: 7 INVITE\r\nContent-Length: 0\r\n\r\n",
+		 transport_via);
+	(void)pass_on(text, "+ go");
+	(void)notes();
+}
+
+/* §18.2.2: by the same connection as long as it is there, then to sent-by. */
+static void test_by_the_connection(void **state)
+{
+	char via[256];
+
+	(void)state;
+	begin_on_connection(VIA_STREAM);
+	snprintf(via, sizeof(via), "%s", own_via());
+	assert_true(come_back(via, VIA_STREAM, ""));
+	assert_string_equal(notes(), "SIP/2.0>192.0.2.1:40000/tcp");
+	assert_int_equal(world.tp.last_to.conn, 3);
+	world.tp.deaf = "192.0.2.1:40000/tcp"; /* it goes just now */
+	assert_true(come_back(via, VIA_STREAM, ""));
+	assert_string_equal(notes(), "deaf:192.0.2.1:40000/tcp SIP/2.0>192.0.2.1:5070/tcp");
+	world.tp.deaf = NULL;
+	world.tp.conn[3].transport = 0; /* it is gone */
+	assert_true(come_back(via, VIA_STREAM, ""));
+	assert_string_equal(notes(), "SIP/2.0>192.0.2.1:5070/tcp");
+	world.tp.conn[3] = (struct tp_target){/* the number is another one's by now */
+					      .addr = address("192.0.2.77:40000"),
+					      .transport = SIP_TRANSPORT_TCP};
+	assert_true(come_back(via, VIA_STREAM, ""));
+	assert_string_equal(notes(), "SIP/2.0>192.0.2.1:5070/tcp");
+	world_end();
+	/* Behind a NAT the address that we noted decides whose it is. */
+	begin_on_connection("SIP/2.0/TLS 10.7.7.7;branch=z9hG4bKa;rport");
+	snprintf(via, sizeof(via), "%s", own_via());
+	assert_true(come_back(
+		via, "SIP/2.0/TLS 10.7.7.7;branch=z9hG4bKa;received=192.0.2.1;rport=40000", ""));
+	assert_string_equal(notes(), "SIP/2.0>192.0.2.1:40000/tcp");
+	world_end();
+}
+
+/* The branch is the same by any connection, or a CANCEL by another one would find nothing. */
+static void test_connection_and_branch(void **state)
+{
+	char one[64], two[64];
+
+	(void)state;
+	begin_on_connection(VIA_STREAM);
+	snprintf(one, sizeof(one), "%s", pass_on(STATELESS("INVITE", VIA_STREAM, ""), "+ go"));
+	story.flow.conn = 2;
+	snprintf(two, sizeof(two), "%s", pass_on(STATELESS("CANCEL", VIA_STREAM, ""), "+ go"));
+	assert_string_equal(one, two);
+	(void)pass_on(STATELESS("ACK", VIA_STREAM, ""), "+ go");
+	assert_null(strstr(world.tp.last, ";conn=")); /* nothing comes back for it */
+	story.flow.conn = 0;
+	(void)pass_on(STATELESS("INVITE", VIA_STREAM, ""), "+ go");
+	assert_null(strstr(world.tp.last, ";conn="));
+	world_end();
+}
+
+/* Who got the request cannot have its response sent by somebody else's connection. */
+static void test_forged_connection(void **state)
+{
+	char via[256], other[256];
+
+	(void)state;
+	begin_on_connection(VIA_STREAM);
+	world.tp.conn[2] = world.tp.conn[3];
+	snprintf(via, sizeof(via), "%s", own_via());
+	char *conn = strstr(via, ";conn=");
+	assert_non_null(conn);
+	assert_int_equal(strlen(conn), 6 + 32);
+	for (size_t i = 6; i < 6 + 32; i++) {
+		snprintf(other, sizeof(other), "%s", via);
+		other[conn - via + (ptrdiff_t)i] ^= i == 6 + 15 ? '3' ^ '2' : 1;
+		assert_true(come_back(other, VIA_STREAM, ""));
+		assert_string_equal(notes(), "SIP/2.0>192.0.2.1:5070/tcp");
+	}
+	static const char *const wrong[] = {"", ";conn", ";conn=3",
+					    ";conn=00000000000000030000000000000000",
+					    ";conn=0000000000000003000000000000000000"};
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		snprintf(other, sizeof(other), "%.*s%s", (int)(conn - via), via, wrong[i]);
+		(void)come_back(other, VIA_STREAM, "");
+		assert_string_equal(notes(), "SIP/2.0>192.0.2.1:5070/tcp");
+	}
+	world_end();
+}
+
 /* Nobody has responses sent to whom he likes. */
 static void test_forged(void **state)
 {
@@ -210,6 +325,9 @@ int main(void)
 		cmocka_unit_test(test_branches),
 		cmocka_unit_test(test_targets),
 		cmocka_unit_test(test_way_back),
+		cmocka_unit_test(test_by_the_connection),
+		cmocka_unit_test(test_connection_and_branch),
+		cmocka_unit_test(test_forged_connection),
 		cmocka_unit_test(test_forged),
 	};
 
