@@ -299,6 +299,16 @@ static bool message_hooks(struct worker *w, struct tp_rx *rx, const struct mg_so
 	return v.kind == MG_NEXT;
 }
 
+/* On the worker that has the connection. */
+static void hear_alias(struct worker *w, struct tp_rx *rx)
+{
+	struct sip_where at;
+	const struct sip_via *via = sip_top_via(rx->msg, &at);
+
+	if (via && via->has_alias)
+		tp_conn_alias(w->tp, rx->flow.conn, via);
+}
+
 static void on_request(struct worker *w, struct tp_rx *rx)
 {
 	struct mg_source source = flow_source(w, &rx->flow);
@@ -313,6 +323,8 @@ static void on_request(struct worker *w, struct tp_rx *rx)
 	}
 	if (!message_hooks(w, rx, &source))
 		return;
+	if (rx->flow.trusted_tls)
+		hear_alias(w, rx);
 	enum overload_class class_ = class_of(w, rx->msg, &source);
 	/* Draining: calls that are there go on, new ones are told to go elsewhere (C-13). */
 	bool drains =

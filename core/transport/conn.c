@@ -147,6 +147,7 @@ void conn_free(struct conn *conn)
 	struct conns *conns = conn->conns;
 
 	give_slot(conns, conn->slot);
+	free(conn->alias);
 	conns->count--;
 	conns->strangers -= !conn->let_in;
 	stats_add(conns->tp->env.stats, conns->tp->env.worker, TP_STAT_CONNS, -(uint64_t)1);

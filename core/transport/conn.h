@@ -70,6 +70,7 @@ struct conn {
 	bool trusted; /* TLS: showed a certificate that verified */
 	bool blocked; /* the socket takes nothing now */
 	bool eof;     /* the peer will not say anything more */
+	char *alias;  /* the key that took the place of `key` in the directory (T-8), NULL: none */
 	char key[];   /* of the directory: conn_send.c */
 };
 

@@ -4,6 +4,7 @@
  * or a new one. Called by tp.c.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "transport/conn.h"
@@ -42,6 +43,48 @@ size_t conn_key(char out[CONN_KEY_MAX], const struct addr *peer, uint8_t transpo
 		n = put_domain(out, n, domain);
 	*domain_n = n - before;
 	return n;
+}
+
+/* ---- aliases (RFC 5923, T-8) ---- */
+
+static struct sv bare_host(struct sv host)
+{
+	return host.n > 2 && host.p[0] == '[' ? sv_of(host.p + 1, host.n - 2) : host;
+}
+
+static bool may_have_alias(const struct conn *conn, struct sv host)
+{
+	return conn->state == CONN_OPEN && !conn->outgoing && !conn->alias && conn->tls &&
+	       conn->trusted && conns_zone(conn->conns, conn->zone)->trusted && host.n <= 255 &&
+	       tls_peer_names(conn->tls, host);
+}
+
+/* Nothing else finds it by the key that it had: of a port that nobody listens on, and of no domain. That of another connection is left to it. */
+static void take_alias(struct conn *conn, struct sv host, uint16_t port)
+{
+	struct tp_directory *directory = tp_shared_directory(conn_tp(conn)->env.shared);
+	struct addr listens = conn->entry.peer;
+	char key[CONN_KEY_MAX];
+	size_t domain_n, n;
+
+	listens.port = port;
+	n = conn_key(key, &listens, SIP_TRANSPORT_TLS, conns_zone(conn->conns, conn->zone)->name,
+		     host, &domain_n);
+	if (tp_directory_find(directory, sv_of(key, n)) || !(conn->alias = malloc(n)))
+		return;
+	memcpy(conn->alias, key, n);
+	tp_directory_remove(directory, &conn->entry);
+	if (tp_directory_add(directory, &conn->entry, sv_of(conn->alias, n), conn->number))
+		conn_kill(conn, MG_ENOMEM); /* nobody could find it any more */
+}
+
+void tp_conn_alias(struct tp *tp, tp_conn number, const struct sip_via *via)
+{
+	struct conn *conn = conn_find(tp->conns, number);
+	struct sv host = bare_host(via->host);
+
+	if (conn && via->has_alias && may_have_alias(conn, host))
+		take_alias(conn, host, via->port ? via->port : tp_default_port(SIP_TRANSPORT_TLS));
 }
 
 /* ---- by a connection ---- */

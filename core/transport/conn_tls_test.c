@@ -210,6 +210,95 @@ static void test_reuse_by_domain(void **state)
 	assert_int_equal(counted(&w, TP_STAT_TLS_NAME), 2);
 }
 
+/* ---- aliases (T-8) ---- */
+
+static void asks_for_alias(struct world *world, struct tp_rx *rx)
+{
+	struct sip_where at;
+	const struct sip_via *via = sip_top_via(rx->msg, &at);
+
+	assert_non_null(via);
+	tp_conn_alias(world->tp, rx->flow.conn, via);
+}
+
+struct alias_row {
+	const char *name, *via, *domain; /* %u: the port */
+	uint16_t port;
+	bool stranger, untrusted, wrong_host, reused;
+};
+
+static void alias(const struct alias_row *row)
+{
+	struct cert mine = cert_new(&ca, &(struct cert_wish){.alt = "DNS:trunk.example"});
+	struct tls_context *shows = cert_client(&mine, &ca, false);
+	struct tp_target to = to_us(row->domain);
+	static struct wait wait;
+	char text[512], buf[600];
+	struct peer p;
+	int got = 0;
+
+	w.zone[0].trusted = !row->untrusted;
+	w.on_message = asks_for_alias;
+	p = peer_open(row->stranger ? client : shows);
+	(void)snprintf(text, sizeof(text),
+		       "OPTIONS sip:a@b SIP/2.0\r\nVia: %s\r\nContent-Length: 0\r\n\r\n", row->via);
+	peer_write(&p, sv_str(text));
+	peer_write(&p, sv_str(text)); /* once more changes nothing */
+	world_until(&w, w.messages == 2);
+	assert_true(tp_flow_alive(w.tp, &w.seen[0].flow));
+	w.on_message = NULL;
+	to.addr = w.seen[0].flow.peer;
+	to.addr.port = row->port;
+	if (row->wrong_host)
+		to.addr.ip[3] = 2;
+	uint64_t before = counted(&w, TP_STAT_CONNS);
+	(void)send_out(&to, &wait);
+	if (row->reused) {
+		world_until(&w, (got = tls_read(p.tls, buf, sizeof(buf))) != -EAGAIN);
+		assert_int_equal(got, sizeof(OPTIONS) - 1);
+		assert_int_equal(counted(&w, TP_STAT_CONNS), before);
+	} else {
+		world_for(&w, 20);
+		if (tls_read(p.tls, buf, sizeof(buf)) != -EAGAIN)
+			fail_msg("%s: sent by its connection", row->name);
+	}
+	tp_ticket_drop(&wait.ticket);
+	struct tp_target flow = {.conn = w.seen[0].flow.conn, .transport = SIP_TRANSPORT_TLS};
+	assert_int_equal(tp_send(w.tp, &flow, SV(OPTIONS), NULL),
+			 0); /* by its number in any case */
+	peer_end(&p);
+	tls_context_free(shows);
+	cert_free(&mine);
+}
+
+static void test_aliases(void **state)
+{
+#define VIA_TRUNK "SIP/2.0/TLS trunk.example:5071;branch=z9hG4bK1"
+	static const struct alias_row rows[] = {
+		{"its name and port", VIA_TRUNK ";alias", "trunk.example", 5071, .reused = true},
+		{"in another spelling", VIA_TRUNK ";ALIAS", "Trunk.Example.", 5071, .reused = true},
+		{"without a port", "SIP/2.0/TLS trunk.example;alias;branch=z9hG4bK1",
+		 "trunk.example", 5061, .reused = true},
+		{"it did not ask", VIA_TRUNK, "trunk.example", 5071, .reused = false},
+		{"another port", VIA_TRUNK ";alias", "trunk.example", 5072, .reused = false},
+		{"another domain", VIA_TRUNK ";alias", "bank.example", 5071, .reused = false},
+		{"no domain", VIA_TRUNK ";alias", "", 5071, .reused = false},
+		{"another host", VIA_TRUNK ";alias", "trunk.example", 5071, .wrong_host = true},
+		{"a name that is not in its certificate",
+		 "SIP/2.0/TLS bank.example:5071;alias;branch=z9hG4bK1", "bank.example", 5071,
+		 .reused = false},
+		{"no certificate", VIA_TRUNK ";alias", "trunk.example", 5071, .stranger = true},
+		{"no carrier", VIA_TRUNK ";alias", "trunk.example", 5071, .untrusted = true},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		alias(&rows[i]);
+		(void)end(state);
+		(void)begin(state);
+	}
+#undef VIA_TRUNK
+}
+
 /* THREATS T-7: the certificates to be refused, and not a byte of SIP for them. */
 static void test_wrong_certificates(void **state)
 {
@@ -396,6 +485,7 @@ int main(void)
 		T(test_client_certificate),
 		T(test_outgoing),
 		T(test_reuse_by_domain),
+		T(test_aliases),
 		T(test_wrong_certificates),
 		T(test_resumed),
 		T(test_server_is_no_tls),

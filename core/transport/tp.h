@@ -201,6 +201,10 @@ MG_MUST_CHECK int tp_send(struct tp *tp, const struct tp_target *to, struct sv b
  * the strangers of its source (T-2). Any worker's connection; nothing happens when it is gone. */
 void tp_conn_known(struct tp *tp, tp_conn conn);
 
+/* The peer asks by `alias` in its top Via that requests to its sent-by leave by this connection (RFC 5923). Done for a carrier's connection over TLS that it
+ * opened, with a certificate that verified and names that host, at the address it came from; ignored otherwise (T-8). A connection of this worker. */
+void tp_conn_alias(struct tp *tp, tp_conn conn, const struct sip_via *via);
+
 /* Close a connection, once what was sent is out. Any worker's. */
 void tp_conn_close(struct tp *tp, tp_conn conn);
 
