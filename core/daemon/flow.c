@@ -150,86 +150,6 @@ static void on_not_sip(void *arg, const struct tp_flow *flow)
 	chain_offence(&w->mg, &source, MG_OFFENCE_NOT_SIP);
 }
 
-/* ---- overload ---- */
-
-static bool is_emergency(const struct worker *w, struct sip_msg *msg)
-{
-	const struct settings *s = &w->running->loaded->settings;
-	const char *const *what = s->overload.emergency.items;
-	struct sip_where at;
-	const struct sip_uri *uri = sip_request_uri(msg, &at);
-
-	for (size_t i = 0; uri && i < s->overload.emergency.n; i++) {
-		struct sv text = sv_str(what[i]);
-
-		if (uri->scheme == SIP_SCHEME_URN ? sv_starts(uri->text, text)
-						  : sv_eq(uri->user, text))
-			return true;
-	}
-	return false;
-}
-
-static enum overload_class class_of(const struct worker *w, struct sip_msg *msg,
-				    const struct mg_source *source)
-{
-	struct sip_where at;
-	const struct sip_nameaddr *to;
-
-	switch (msg->method) {
-	case SIP_METHOD_ACK:
-	case SIP_METHOD_BYE:
-	case SIP_METHOD_CANCEL:
-	case SIP_METHOD_PRACK: return OVERLOAD_DIALOG;
-	default: break;
-	}
-	to = sip_to(msg, &at);
-	if (to && to->tag.n)
-		return OVERLOAD_DIALOG;
-	if (msg->method == SIP_METHOD_INVITE) {
-		if (is_emergency(w, msg))
-			return OVERLOAD_EMERGENCY;
-		return source->known || (source->zone && source->zone->trust == MG_CARRIER)
-			       ? OVERLOAD_TRUNK
-			       : OVERLOAD_USER;
-	}
-	if (msg->method == SIP_METHOD_REGISTER)
-		return source->known ? OVERLOAD_REFRESH : OVERLOAD_REGISTER;
-	return OVERLOAD_REST;
-}
-
-/* Phones take a 503 for a dead server and stop; a 480 is an answer to this call. */
-static void refuse_overload(struct worker *w, struct tp_rx *rx, const struct mg_source *source)
-{
-	char seconds[12];
-	bool phone = source->zone && source->zone->trust == MG_PHONES &&
-		     rx->msg->method == SIP_METHOD_INVITE;
-	size_t n = 0;
-
-	for (uint32_t v = overload_retry_after(&w->overload, &w->running->overload);
-	     v > 0 || n == 0; v /= 10)
-		seconds[sizeof(seconds) - ++n] = (char)('0' + v % 10);
-	struct sip_extra extra = {.id = SIP_H_RETRY_AFTER,
-				  .value = sv_of(seconds + sizeof(seconds) - n, n)};
-	struct sip_response r = {.status = phone ? 480 : 503, .extra = &extra, .extras = 1};
-
-	if (!source->known && !source->proven && w->overload.level < OVERLOAD_USER) {
-		flow_count(w, FLOW_OVERLOAD_DROP);
-		return;
-	}
-	flow_count(w, w->overload.memory_full ? FLOW_REFUSED_MEMORY : FLOW_OVERLOAD);
-	flow_answer(w, rx->msg, &rx->flow, &r, false);
-}
-
-static void measure(struct worker *w, const struct tp_rx *rx)
-{
-	uint64_t now = loop_now_us(w->loop);
-	/* what waited in the sockets while there was no process is no queue of ours */
-	uint64_t at = rx->at_us > w->since_us ? rx->at_us : w->since_us;
-	uint64_t delay = now > at ? now - at : 0;
-
-	overload_seen(&w->overload, &w->running->overload, now, delay, txn_load(w->txn));
-}
-
 /* ---- which worker ---- */
 
 static uint64_t call_hash(const struct worker *w, const struct sip_msg *msg)
@@ -246,35 +166,54 @@ static void refuse_moving(struct worker *w, struct tp_rx *rx)
 
 	if (rx->msg->kind != SIP_KIND_REQUEST || rx->msg->method == SIP_METHOD_ACK)
 		return;
-	if (rx->flow.proven || class_of(w, rx->msg, &source) != OVERLOAD_DIALOG)
-		refuse_overload(w, rx, &source);
+	/* nor is a retransmission of what was let in answered by anybody but its transaction */
+	if (!rx->flow.proven && (flow_class(w, rx->msg, &source) == OVERLOAD_DIALOG ||
+				 flow_lately(w, call_hash(w, rx->msg))))
+		return;
+	flow_refuse_overload(w, rx, &source);
 }
 
-static void move(struct worker *w, struct tp_rx *rx, unsigned to, unsigned kind)
+/* Hand a message over. Returns whether it is on its way. */
+static bool move(struct worker *w, struct tp_rx *rx, unsigned to, enum overload_class class_,
+		 enum letter_kind kind)
 {
 	struct tp_kept *kept = tp_rx_keep(rx);
 
 	if (!kept) {
 		flow_count(w, FLOW_NO_MEMORY);
-		return;
+		return false;
 	}
-	if (mailbox_send(w->node->mailbox, w->index, to, kind, letter_seal(kept, LETTER_MESSAGE)) <
-	    0) {
+	/* How long it waited in the socket is measured here; what it waits in the mailbox the owner measures. */
+	kept->at_us = loop_now_us(w->loop);
+	if (mailbox_send(w->node->mailbox, w->index, to, class_, letter_seal(kept, kind)) < 0) {
 		flow_count(w, FLOW_MOVED_LOST);
 		refuse_moving(w, rx);
 		tp_kept_free(kept);
-		return;
+		return false;
 	}
 	flow_count(w, FLOW_MOVED);
+	return true;
 }
 
-/* Classes of letters: what is in a dialog before what is new, X-9. */
-static unsigned letter_class(enum overload_class class_)
+/* To the owner of the call. Overload is judged here, so that what is refused costs its owner nothing; but whether something is a retransmission of what was let in only
+ * the transactions know, and these the owner has: what may be one goes there in any case. */
+static void to_owner(struct worker *w, struct tp_rx *rx, const struct mg_source *source,
+		     uint64_t hash, unsigned owner)
 {
-	return class_ == OVERLOAD_DIALOG  ? 0
-	       : class_ <= OVERLOAD_TRUNK ? 1
-	       : class_ == OVERLOAD_USER  ? 2
-					  : 3;
+	enum overload_class class_ = flow_class(w, rx->msg, source);
+	bool datagram = !rx->flow.proven, admitted = flow_admit(w, class_, owner);
+
+	if (owner == w->index) {
+		flow_dispatch(w, rx, admitted);
+	} else if (admitted) {
+		if (move(w, rx, owner, class_, LETTER_MESSAGE) && datagram &&
+		    class_ != OVERLOAD_DIALOG)
+			flow_lately_add(w, hash);
+	} else if (datagram && flow_lately(w, hash)) {
+		(void)move(w, rx, owner, class_, LETTER_AGAIN);
+	} else {
+		flow_refuse_overload(w, rx, source);
+	}
 }
 
 /* ---- requests ---- */
@@ -325,18 +264,7 @@ static void on_request(struct worker *w, struct tp_rx *rx)
 		return;
 	if (rx->flow.trusted_tls)
 		hear_alias(w, rx);
-	enum overload_class class_ = class_of(w, rx->msg, &source);
-	/* Draining: calls that are there go on, new ones are told to go elsewhere (C-13). */
-	bool drains =
-		class_ != OVERLOAD_DIALOG && atomic_load_explicit(&w->stop, memory_order_relaxed);
-	if (drains || !overload_admit(&w->overload, class_)) {
-		refuse_overload(w, rx, &source);
-		return;
-	}
-	if (owner == w->index)
-		flow_dispatch(w, rx);
-	else
-		move(w, rx, owner, letter_class(class_));
+	to_owner(w, rx, &source, hash, owner);
 }
 
 /* ---- responses ---- */
@@ -358,7 +286,7 @@ static void on_response(struct worker *w, struct tp_rx *rx)
 	poison_call(w->poison, call_hash(w, rx->msg));
 	if (via && txn_branch_read(via->branch, &owner, &loop) && owner != w->index &&
 	    owner < w->node->workers)
-		move(w, rx, owner, 0);
+		(void)move(w, rx, owner, OVERLOAD_DIALOG, LETTER_MESSAGE);
 	else
 		deliver_response(w, rx);
 }
@@ -368,7 +296,7 @@ static void on_message(void *arg, struct tp_rx *rx)
 	struct worker *w = arg;
 	struct sip_where at = rx->at;
 
-	measure(w, rx);
+	flow_measure(w, rx->at_us);
 	if (rx->err < 0 || sip_check(rx->msg, &at) < 0)
 		malformed(w, rx, &at);
 	else if (rx->msg->kind == SIP_KIND_RESPONSE)
@@ -379,7 +307,8 @@ static void on_message(void *arg, struct tp_rx *rx)
 
 /* ---- between workers ---- */
 
-static void on_letter_message(struct worker *w, struct tp_kept *kept)
+/* `admitted`: whether something new may begin with it. */
+static void on_letter_message(struct worker *w, struct tp_kept *kept, bool admitted)
 {
 	struct tp_rx rx = {.msg = kept->msg,
 			   .buf = kept->buf,
@@ -389,10 +318,11 @@ static void on_letter_message(struct worker *w, struct tp_kept *kept)
 
 	poison_begin(w->poison, &kept->flow.peer, SV(""));
 	poison_call(w->poison, call_hash(w, kept->msg));
+	flow_measure(w, kept->at_us);
 	if (kept->msg->kind == SIP_KIND_RESPONSE)
 		deliver_response(w, &rx);
 	else
-		flow_dispatch(w, &rx);
+		flow_dispatch(w, &rx, admitted);
 	tp_kept_free(rx.kept); /* NULL when somebody keeps it */
 	poison_end(w->poison);
 }
@@ -409,7 +339,8 @@ void flow_letter(void *arg, void *letter)
 	struct letter_lost *lost;
 
 	switch (letter_kind(letter)) {
-	case LETTER_MESSAGE: on_letter_message(w, letter_open(letter)); return;
+	case LETTER_MESSAGE: on_letter_message(w, letter_open(letter), true); return;
+	case LETTER_AGAIN: on_letter_message(w, letter_open(letter), false); return;
 	case LETTER_BYTES: tp_receive_letter(w->tp, letter_open(letter)); return;
 	case LETTER_CALL:
 		call = letter_open(letter);
@@ -426,7 +357,8 @@ void flow_letter(void *arg, void *letter)
 void flow_letter_drop(void *letter)
 {
 	switch (letter_kind(letter)) {
-	case LETTER_MESSAGE: tp_kept_free(letter_open(letter)); return;
+	case LETTER_MESSAGE:
+	case LETTER_AGAIN: tp_kept_free(letter_open(letter)); return;
 	case LETTER_BYTES: tp_letter_free(letter_open(letter)); return;
 	case LETTER_CALL: free_call(letter_open(letter)); return;
 	case LETTER_LOST: free(letter_open(letter));

@@ -7,8 +7,26 @@
 
 #include "daemon/call.h"
 
-/* A request that passed form and MESSAGE hooks, on the worker that owns its call. */
-void flow_dispatch(struct worker *w, struct tp_rx *rx);
+/* A request that passed form and MESSAGE hooks, on the worker that owns its call. Not `admitted`: for something new there is no room, and it is refused; what belongs
+ * to a transaction goes there. */
+void flow_dispatch(struct worker *w, struct tp_rx *rx, bool admitted);
+
+/* ---- flow_overload.c ---- */
+
+void flow_overload_init(struct worker *w);
+/* A message that came, or was handed over by another worker, at `at_us` is being handled. */
+void flow_measure(struct worker *w, uint64_t at_us);
+/* Where a request stands in X-9's order. */
+enum overload_class flow_class(const struct worker *w, struct sip_msg *msg,
+			       const struct mg_source *source);
+/* Whether this worker, and the one that owns the call, have room for something new of that class. */
+bool flow_admit(struct worker *w, enum overload_class class_, unsigned owner);
+/* Refuse statelessly, or say nothing to strangers when there is much too much. */
+void flow_refuse_overload(struct worker *w, struct tp_rx *rx, const struct mg_source *source);
+/* Note that something new of a call went to its owner, and ask: what comes of that call over datagrams while new work is refused may be a retransmission, which only
+ * the owner knows. Forgets the oldest; who is taken for one wrongly is refused by the owner. */
+void flow_lately_add(struct worker *w, uint64_t call_hash);
+bool flow_lately(const struct worker *w, uint64_t call_hash);
 
 /* Go on with a request after a phase. */
 void flow_requested(struct call *call, struct mg_verdict verdict);

@@ -367,7 +367,15 @@ static void cancel(struct worker *w, struct tp_rx *rx, struct txn_server *server
 	refuse_with(call, 487, SV(""));
 }
 
-void flow_dispatch(struct worker *w, struct tp_rx *rx)
+/* Refused only now: a retransmission is its transaction's business, however much there is to do, and an ACK or CANCEL belongs to one that was let in. */
+static void no_room(struct worker *w, struct tp_rx *rx)
+{
+	struct mg_source source = flow_source(w, &rx->flow);
+
+	flow_refuse_overload(w, rx, &source);
+}
+
+void flow_dispatch(struct worker *w, struct tp_rx *rx, bool admitted)
 {
 	struct txn_server *server = NULL;
 
@@ -379,7 +387,9 @@ void flow_dispatch(struct worker *w, struct tp_rx *rx)
 			ack(w, rx);
 		else if (rx->msg->method == SIP_METHOD_CANCEL)
 			cancel(w, rx, NULL);
-		else
+		else if (admitted)
 			begin(w, rx);
+		else
+			no_room(w, rx);
 	}
 }

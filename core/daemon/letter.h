@@ -14,6 +14,7 @@ enum letter_kind {
 	LETTER_BYTES,   /* struct tp_letter: for a connection of that worker */
 	LETTER_CALL,    /* struct letter_call: something to do there */
 	LETTER_LOST,    /* struct letter_lost: a request of that worker's did not arrive */
+	LETTER_AGAIN, /* struct tp_kept: likely a retransmission: if it is new, there is no room for it */
 };
 
 struct letter_call {
@@ -34,11 +35,11 @@ static inline void *letter_seal(void *what, enum letter_kind kind)
 }
 static inline enum letter_kind letter_kind(const void *letter)
 {
-	return (enum letter_kind)((uintptr_t)letter & 3);
+	return (enum letter_kind)((uintptr_t)letter & 7);
 }
 static inline void *letter_open(void *letter)
 {
-	return (void *)((uintptr_t)letter & ~(uintptr_t)3);
+	return (void *)((uintptr_t)letter & ~(uintptr_t)7);
 }
 
 #endif

@@ -25,10 +25,13 @@
 #include "transport/tls_context.h"
 #include "transport/tp_stats.h"
 
-#define LETTER_KINDS   4    /* classes of letters between workers: see letter_kind in flow.c */
-#define LETTERS_ROOM   4096 /* for each pair of threads */
-#define QUARANTINE_MAX 16
-#define SLOW_MS        100 /* a callback that takes longer is told */
+#define LETTER_KINDS       OVERLOAD_CLASSES /* a full mailbox takes what matters most */
+#define LETTERS_ROOM       4096             /* for each pair of threads */
+#define QUARANTINE_MAX     16
+#define OVERLOAD_LEVEL_ONE 1024
+#define FLOW_LATELY        8192 /* sets */
+#define FLOW_LATELY_WAYS   4
+#define SLOW_MS            100 /* a callback that takes longer is told */
 
 /* Numbers of the threads that go through the generations: the workers, then these. */
 #define THREAD_MAIN(node)    ((node)->workers)
@@ -87,6 +90,9 @@ struct worker {
 	struct route *route;
 	struct mg_worker mg;
 	struct overload overload;
+	struct wheel_timer relax; /* while it refuses */
+	uint64_t (*lately)
+		[FLOW_LATELY_WAYS]; /* Call-IDs handed to their owners, FLOW_LATELY sets: flow_overload.c */
 	struct poison_slot *poison;
 	struct arena scratch; /* of one message before it is anybody's */
 	struct wheel_timer tick;
@@ -107,6 +113,11 @@ struct worker {
 
 struct node {
 	unsigned workers;
+	/* What the workers' overload.level is, in 1/OVERLOAD_LEVEL_ONE, for the others; a cache line each. */
+	struct {
+		atomic_uint level;
+		char apart[60];
+	} level[TP_WORKERS_MAX];
 	struct worker worker[TP_WORKERS_MAX];
 	struct mailbox *
 		mailbox; /* threads: the workers, then one for all others, who take `posting` first */

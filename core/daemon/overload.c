@@ -93,7 +93,12 @@ static uint32_t chance(struct overload *o)
 
 bool overload_admit(struct overload *o, enum overload_class class_)
 {
-	double share = o->level - (double)class_;
+	return overload_admit_to(o, class_, o->level);
+}
+
+bool overload_admit_to(struct overload *o, enum overload_class class_, double level)
+{
+	double share = (level < o->level ? level : o->level) - (double)class_;
 
 	if (class_ == OVERLOAD_DIALOG)
 		return true;

@@ -50,8 +50,9 @@ void overload_init(struct overload *o);
 void overload_seen(struct overload *o, const struct overload_conf *conf, uint64_t now_us,
 		   uint64_t delay_us, unsigned load_percent);
 
-/* Whether a request of that class is admitted. */
+/* Whether a request of that class is admitted: by this worker, and by another whose level is `level`. */
 bool overload_admit(struct overload *o, enum overload_class class_);
+bool overload_admit_to(struct overload *o, enum overload_class class_, double level);
 
 /* A Retry-After, in seconds, evenly spread. */
 uint32_t overload_retry_after(struct overload *o, const struct overload_conf *conf);

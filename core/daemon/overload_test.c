@@ -71,6 +71,75 @@ static void test_order(void **state)
 	assert_int_equal(admitted(&o, OVERLOAD_REST, 50), 50);
 }
 
+/* X-9 in full: all classes offer alike, and less and less of it can be done. Whatever that is, it goes to the first ones of the order whole, the rest gets nothing,
+ * and only where the line is drawn a class gets a part. */
+static void test_order_under_full_overload(void **state)
+{
+	static const struct {
+		const char *name;
+		enum overload_class class_;
+	} order[] = {
+		{"in a dialog", OVERLOAD_DIALOG},
+		{"emergency", OVERLOAD_EMERGENCY},
+		{"INVITE of a trunk or known peer", OVERLOAD_TRUNK},
+		{"INVITE of a user", OVERLOAD_USER},
+		{"REGISTER of a known source", OVERLOAD_REFRESH},
+		{"REGISTER of a stranger", OVERLOAD_REGISTER},
+		{"the rest", OVERLOAD_REST},
+	};
+	enum { OFFER = 100, ROUNDS = 4000, SETTLED = 2000 };
+
+	(void)state;
+	for (unsigned room = 2; room < OVERLOAD_CLASSES; room++) {
+		double queue = 0; /* of work, in intervals */
+		unsigned done[OVERLOAD_CLASSES] = {0};
+		uint64_t now = 1000000;
+		struct overload o;
+
+		overload_init(&o);
+		for (unsigned i = 0; i < ROUNDS; i++) {
+			unsigned n = 0;
+
+			for (unsigned k = 0; k < OVERLOAD_CLASSES; k++) {
+				unsigned of = admitted(&o, order[k].class_, OFFER);
+
+				n += of;
+				done[k] += i < SETTLED ? 0 : of;
+			}
+			queue += n / (room * OFFER + OFFER / 2.0) - 1.0;
+			queue = queue < 0 ? 0 : queue;
+			intervals(&o, &now, 1, (uint64_t)(queue * OVERLOAD_INTERVAL_US), 10);
+		}
+		for (unsigned k = 0; k < OVERLOAD_CLASSES; k++) {
+			double share = (double)done[k] / ((ROUNDS - SETTLED) * OFFER);
+			bool right = k < room   ? share == 1.0
+				     : k > room ? share == 0.0
+						: share > 0.2 && share < 0.8;
+
+			if (!right)
+				fail_msg("room for %u classes and a half: %.3f of %s", room, share,
+					 order[k].name);
+		}
+	}
+}
+
+/* Another worker's level counts like the own one: the lower of both. */
+static void test_two_workers(void **state)
+{
+	(void)state;
+	struct overload o;
+
+	overload_init(&o);
+	for (enum overload_class c = 0; c < OVERLOAD_CLASSES; c++) {
+		assert_true(overload_admit_to(&o, c, OVERLOAD_CLASSES));
+		assert_int_equal(overload_admit_to(&o, c, OVERLOAD_USER), c < OVERLOAD_USER);
+		assert_int_equal(overload_admit_to(&o, c, 0), c == OVERLOAD_DIALOG);
+	}
+	o.level = OVERLOAD_TRUNK;
+	assert_false(overload_admit_to(&o, OVERLOAD_TRUNK, OVERLOAD_CLASSES));
+	assert_true(overload_admit_to(&o, OVERLOAD_EMERGENCY, OVERLOAD_CLASSES));
+}
+
 /* A queue that is served at a fixed rate: what is admitted settles at what can be done, without going off and on. */
 static void test_settles(void **state)
 {
@@ -183,10 +252,16 @@ static void test_long_turns(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_long_turns),   cmocka_unit_test(test_all_when_idle),
-		cmocka_unit_test(test_order),        cmocka_unit_test(test_settles),
-		cmocka_unit_test(test_memory),       cmocka_unit_test(test_a_pause_is_no_overload),
-		cmocka_unit_test(test_transactions), cmocka_unit_test(test_retry_after),
+		cmocka_unit_test(test_order_under_full_overload),
+		cmocka_unit_test(test_two_workers),
+		cmocka_unit_test(test_long_turns),
+		cmocka_unit_test(test_all_when_idle),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_settles),
+		cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_a_pause_is_no_overload),
+		cmocka_unit_test(test_transactions),
+		cmocka_unit_test(test_retry_after),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -200,6 +200,9 @@ static int start_workers(struct process *p)
 {
 	struct node *n = &p->node;
 
+	/* those that run hand work to those that don't yet */
+	for (unsigned i = 0; i < n->workers; i++)
+		atomic_store(&n->level[i].level, OVERLOAD_CLASSES * OVERLOAD_LEVEL_ONE);
 	for (unsigned i = 0; i < n->workers; i++) {
 		int err = worker_start(n, i);
 

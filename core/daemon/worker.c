@@ -234,14 +234,15 @@ static int make(struct worker *w)
 	rand_init(&w->rnd);
 	list_init(&w->calls);
 	arena_init(&w->scratch, SCRATCH_CHUNK, SCRATCH_MAX);
-	overload_init(&w->overload);
+	flow_overload_init(w);
+	w->lately = calloc(FLOW_LATELY, sizeof(*w->lately));
 	memcpy(w->full, full_kinds, sizeof(full_kinds));
 	w->poison = &n->ring->worker[w->index];
 	w->loop = loop_new(&o);
 	w->waker = w->loop ? loop_waker_new(w->loop, on_wake, w, "worker wake") : NULL;
 	snprintf(name, sizeof(name), "sip %u", w->index);
 	pthread_setname_np(pthread_self(), name);
-	if (!w->waker)
+	if (!w->waker || !w->lately)
 		return MG_ENOMEM;
 	int err = make_transport(w);
 	if (!err)
@@ -274,11 +275,14 @@ static void end_calls(struct worker *w)
 
 static void unmake(struct worker *w)
 {
-	if (w->loop)
+	if (w->loop) {
 		wheel_del(loop_wheel(w->loop), &w->tick);
+		wheel_del(loop_wheel(w->loop), &w->relax);
+	}
 	if (w->route)
 		end_calls(w);
 	call_spares_free(w);
+	free(w->lately);
 	mailbox_close(w->node->mailbox, w->index);
 	txn_table_free(w->txn);
 	route_free(w->route);
