@@ -434,7 +434,7 @@ static const struct conf_option options[] = {
 	 .help = "folder for what is kept; made if it does not exist"},
 	INT_OPTION(
 		struct settings, gather_us, "microseconds", 0, 1000, "200",
-		"after work a worker lets messages gather at most so long before it wakes again"),
+		"after work a worker lets messages gather at most so long before it wakes again, where that is found to save CPU time"),
 	{.name = "accept_risk",
 	 .type = CONF_STRING,
 	 .flags = CONF_LIST,

@@ -20,10 +20,10 @@
 #define SLACK_NS 1000 /* the kernel's 50 us would be a quarter of what a loop gathers */
 
 /* A running mean, in steps of 1/32, of whether more came within the time to gather, and from where
- * on it is slept for. With events at a rate r, sleeping g behind each turn makes 1 + e^rg wake-ups for
- * 1 + rg e^rg events, most of them by the clock, which cost about twice as much as one by an event: it
- * saves where rg > 2, costs where events are rare, and makes little difference between. At rg = 2 the
- * mean is 1 - e^-2.
+ * on it may be slept for. With events at a rate r, sleeping g behind each turn makes 1 + e^rg wake-ups
+ * for 1 + rg e^rg events, most of them by the clock, which cost twice as much as one by an event or
+ * more: it can save where rg > 2, and costs where events are rare. At rg = 2 the mean is 1 - e^-2.
+ * Whether it does save on this machine is measured (gather.h).
  */
 #define CROWD_FULL 4096
 #define CROWD_MANY (CROWD_FULL * 86 / 100)
@@ -125,6 +125,7 @@ struct loop *loop_new(const struct loop_options *o)
 	loop->armed_ms = WHEEL_NEVER;
 	loop->at_us = loop_clock_us();
 	wheel_init(&loop->wheel, loop->at_us / 1000);
+	gather_init(&loop->gather, loop->at_us);
 	list_init(&loop->hooks);
 	list_init(&loop->last_hooks);
 	list_init(&loop->signals);
@@ -325,6 +326,14 @@ static int turn(struct loop *loop, int flags)
 	return 0;
 }
 
+static uint64_t thread_cpu_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
 /* Sleep for what is left of the time to gather, but not past the next timer. The wait that follows
  * returns at once when something has come.
  */
@@ -334,6 +343,10 @@ static void gather(struct loop *loop)
 	struct timespec at;
 
 	if (loop->crowd < CROWD_MANY)
+		return;
+	if (gather_due(&loop->gather, loop->at_us))
+		gather_step(&loop->gather, loop->at_us, thread_cpu_ns());
+	if (!loop->gather.on)
 		return;
 	until = loop->woke_us + atomic_load_explicit(&loop->gather_us, memory_order_relaxed);
 	next = wheel_next_ms(&loop->wheel);

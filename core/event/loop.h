@@ -8,7 +8,7 @@
  * sending). Where more than about two wake-ups would come within `gather_us`, the loop lets that time
  * pass since it woke before it waits again, so that one wake-up serves the messages that came
  * meanwhile: a wake-up costs more than the I/O of a message. No timer is made late by it, and where
- * messages are rarer nothing is delayed.
+ * messages are rarer, or trials show that it saves no CPU time here, nothing is delayed.
  */
 #ifndef MG_EVENT_LOOP_H
 #define MG_EVENT_LOOP_H

@@ -9,6 +9,7 @@
 #include <event2/event.h>
 #include <stdatomic.h>
 
+#include "event/gather.h"
 #include "event/loop.h"
 
 /* A flag and an eventfd that make a thread leave its wait. The descriptor is watched edge triggered
@@ -47,6 +48,7 @@ struct loop {
 	uint64_t woke_us;  /* when this turn, or the last one, began */
 	uint64_t slept_us; /* when gathering ended, 0: there was none since the last turn */
 	uint32_t crowd;    /* of CROWD_FULL: how often more came soon, lately */
+	struct gather gather;
 	unsigned foreign;  /* users of libevent's own events: turns may be theirs */
 	bool in_turn;      /* callbacks run: hooks will follow */
 	int timer_fd;      /* CLOCK_BOOTTIME, expires when the wheel next has something */

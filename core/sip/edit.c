@@ -103,10 +103,9 @@ static struct sv entry_text(const struct sip_view *view, const struct sip_entry 
 /* The first value of an entry where it has been read before. */
 static const void *entry_known(const struct sip_view *view, const struct sip_entry *e)
 {
-	const struct sip_line *line = &view->msg->line[e->inst];
-
 	if (e->text)
 		return e->typed;
+	const struct sip_line *line = &view->msg->line[e->inst];
 	return line->typed ? (const char *)view->msg + line->typed : NULL;
 }
 
