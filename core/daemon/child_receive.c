@@ -11,7 +11,6 @@
 #include "transport/listener.h"
 
 #define FILES_MAX     1024
-#define LOCALS_MAX    256
 #define LISTENERS_MAX ((size_t)TP_LISTENERS_MAX * TP_WORKERS_MAX)
 
 void received_init(struct received *got)
@@ -69,7 +68,7 @@ static int add_listener(struct received *got, const struct ipc_listener *info, i
 
 static int add_local(struct received *got, const struct addr *addr)
 {
-	if (got->locals == LOCALS_MAX)
+	if (got->locals == IPC_LOCALS_MAX)
 		return MG_ELIMIT;
 	struct addr *more = realloc(got->local, (got->locals + 1) * sizeof(*more));
 	if (!more)

@@ -36,7 +36,8 @@ enum ipc_type {
 	IPC_TYPES
 };
 
-#define IPC_PATH_MAX 1024
+#define IPC_PATH_MAX   1024
+#define IPC_LOCALS_MAX 4096 /* IPC_LOCAL of a generation */
 
 struct ipc_listener {
 	struct addr bound;

@@ -331,22 +331,32 @@ int listen_open(struct listen_set *out, const struct settings *settings, unsigne
 	return 0;
 }
 
-#define LOCALS_MAX 256
-
 size_t listen_locals(struct addr **out)
 {
 	struct ifaddrs *all;
-	size_t n = 0;
+	struct log_line l;
+	size_t n = 0, more = 0;
 
-	*out = calloc(LOCALS_MAX, sizeof(**out));
+	*out = calloc(IPC_LOCALS_MAX, sizeof(**out));
 	if (!*out || getifaddrs(&all) < 0)
 		return 0;
-	for (const struct ifaddrs *i = all; i && n < LOCALS_MAX; i = i->ifa_next) {
-		if (i->ifa_addr &&
-		    addr_from_sockaddr(i->ifa_addr, sizeof(struct sockaddr_in6), &(*out)[n]) == 0)
-			n++;
+	for (const struct ifaddrs *i = all; i; i = i->ifa_next) {
+		struct addr a;
+
+		if (!i->ifa_addr ||
+		    addr_from_sockaddr(i->ifa_addr, sizeof(struct sockaddr_in6), &a) < 0)
+			continue;
+		if (n < IPC_LOCALS_MAX)
+			(*out)[n++] = a;
+		else
+			more++;
 	}
 	freeifaddrs(all);
+	if (more) { /* listeners on all addresses would not know these as their own */
+		log_begin(&l, LOG_WARNING, "warden", "addresses_left_out");
+		log_u64(&l, "number", more);
+		log_end(&l);
+	}
 	return n;
 }
 

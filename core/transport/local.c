@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * local: who we are: the names and addresses of the listeners, in a table made with each configuration; and which addresses
- * are the machine's own, for listeners on all of them. For these the kernel is asked, one address at a time: a list of all
- * would need a netlink socket, which this process may not open, and would be out of date with the next change. Called by
- * tp.c and whoever reads a URI.
+ * local: who we are: the names and addresses of the listeners and, for those on all addresses, of the machine, in a table
+ * made with each configuration. The machine's addresses are listed by the warden, since this process may not open the
+ * netlink socket that tells of them; a change of them is a new configuration. Called by tp.c and whoever reads a URI.
  */
 #include <stdlib.h>
 
@@ -11,7 +10,7 @@
 #include "base/put.h"
 #include "transport/tp_priv.h"
 
-enum { NAME_MAX_LEN = 255, NAMES_BYTES = 1 << 20, NAMES_CHUNK = 4096 };
+enum { NAME_MAX_LEN = 255, NAMES_BYTES = 1 << 20, NAMES_CHUNK = 4096, LOCAL_BYTES = 256 };
 
 /* One port and transport of a host. */
 struct place {
@@ -22,7 +21,8 @@ struct place {
 
 struct host {
 	struct map_node node; /* by address without port, or name in lower case */
-	struct place *places;
+	struct place *places; /* of listeners that have it by themselves */
+	bool machine;         /* an address of this machine: those on all addresses have it too */
 };
 
 struct names {
@@ -92,20 +92,36 @@ static bool add_place(struct names *names, struct place **places, uint16_t port,
 	return true;
 }
 
-static bool add_host(struct names *names, struct sv key, uint16_t port, uint8_t transport)
+/* The host of that key, which is added when there is none; NULL without memory. */
+static struct host *host_with(struct names *names, struct sv key)
 {
 	struct map_node *node = map_find(&names->hosts, key);
-	struct host *host;
 
 	if (node)
-		return add_place(names, &container_of(node, struct host, node)->places, port,
-				 transport);
-	host = arena_alloc(&names->arena, sizeof(*host));
+		return container_of(node, struct host, node);
+	struct host *host = arena_alloc(&names->arena, sizeof(*host));
 	if (!host || arena_dup(&names->arena, key, &key) != 0)
-		return false;
+		return NULL;
 	host->places = NULL;
-	return map_insert(&names->hosts, &host->node, key) == 0 &&
-	       add_place(names, &host->places, port, transport);
+	host->machine = false;
+	return map_insert(&names->hosts, &host->node, key) == 0 ? host : NULL;
+}
+
+static bool add_host(struct names *names, struct sv key, uint16_t port, uint8_t transport)
+{
+	struct host *host = host_with(names, key);
+
+	return host && add_place(names, &host->places, port, transport);
+}
+
+/* URIs have no scope: link-local addresses of the machine are the same on all its links. */
+static bool add_local(struct names *names, struct addr a)
+{
+	a.scope = 0;
+	struct host *host = host_with(names, addr_host_key(&a));
+	if (host)
+		host->machine = true;
+	return host != NULL;
 }
 
 static bool add_listener(struct names *names, const struct tp_listener *l)
@@ -128,23 +144,33 @@ static bool add_listener(struct names *names, const struct tp_listener *l)
 			l->transport);
 }
 
+static bool add_all(struct names *names, const struct tp_config *config)
+{
+	for (unsigned i = 0; i < config->n_listeners; i++)
+		if (!add_listener(names, config->listeners[i]))
+			return false;
+	for (unsigned i = 0; i < config->n_locals; i++)
+		if (!add_local(names, config->locals[i]))
+			return false;
+	return true;
+}
+
 struct names *names_new(const struct tp_config *config)
 {
 	struct names *names = calloc(1, sizeof(*names));
 
 	if (!names)
 		return NULL;
-	if (map_init(&names->hosts, (size_t)2 * TP_LISTENERS_MAX) != 0) {
+	if (map_init(&names->hosts, (size_t)2 * TP_LISTENERS_MAX + config->n_locals) != 0) {
 		free(names);
 		return NULL;
 	}
-	arena_init(&names->arena, NAMES_CHUNK, NAMES_BYTES);
-	for (unsigned i = 0; i < config->n_listeners; i++)
-		if (!add_listener(names, config->listeners[i])) {
-			names_free(names);
-			return NULL;
-		}
-	return names;
+	arena_init(&names->arena, NAMES_CHUNK,
+		   NAMES_BYTES + (size_t)config->n_locals * LOCAL_BYTES);
+	if (add_all(names, config))
+		return names;
+	names_free(names);
+	return NULL;
 }
 
 void names_free(struct names *names)
@@ -158,19 +184,10 @@ void names_free(struct names *names)
 
 /* ---- questions ---- */
 
-/* The kernel speaks to an address of its own from that address; on the loopback network from any of it. */
-static bool machine_has(struct tp *tp, const struct addr *a)
-{
-	struct addr from;
-
-	if (addr_class(a) == ADDR_CLASS_LOOPBACK)
-		return true;
-	return tp_source_address(tp, a, &from) == 0 && addr_host_eq(&from, a);
-}
-
 bool tp_is_us(struct tp *tp, struct sv host, uint16_t port, enum sip_transport transport)
 {
 	const struct names *names = tp->names;
+	const struct host *ours = NULL;
 	char text[NAME_MAX_LEN];
 	struct addr a;
 	struct sv key;
@@ -179,13 +196,14 @@ bool tp_is_us(struct tp *tp, struct sv host, uint16_t port, enum sip_transport t
 		return false;
 	bool address = host_key(host, &a, text, &key);
 	const struct map_node *node = map_find(&names->hosts, key);
-	if (node &&
-	    any_place_is(container_of(node, struct host, node)->places, port, (uint8_t)transport))
+	if (node)
+		ours = container_of(node, struct host, node);
+	if (ours && any_place_is(ours->places, port, (uint8_t)transport))
 		return true;
-	return address &&
+	/* of the loopback network the machine has every address, of which it lists one */
+	return address && ((ours && ours->machine) || addr_class(&a) == ADDR_CLASS_LOOPBACK) &&
 	       any_place_is(a.family == ADDR_V6 ? names->any6 : names->any4, port,
-			    (uint8_t)transport) &&
-	       machine_has(tp, &a);
+			    (uint8_t)transport);
 }
 
 bool tp_forbidden(struct tp *tp, const struct tp_target *to)

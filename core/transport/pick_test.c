@@ -277,6 +277,19 @@ static void names_of_ours(void **state)
 		{"255.255.255.255", 5090, SIP_TRANSPORT_TCP, false},
 		{"0.0.0.0", 5090, SIP_TRANSPORT_TCP, false},
 		{"[2001:db8:1::1]", 5090, SIP_TRANSPORT_TCP, false}, /* that one is of IPv4 */
+		{"192.0.2.1", 5090, SIP_TRANSPORT_TCP,
+		 true}, /* which is a listener's own as well */
+		{"192.0.2.2", 5090, SIP_TRANSPORT_TCP, true}, /* the kernel would not choose it */
+		{"192.0.2.2", 5090, SIP_TRANSPORT_UDP, false},
+		{"sip.example.com", 5090, SIP_TRANSPORT_TCP, false},
+		/* one of IPv6 */
+		{"[2001:db8:1::1]", 5095, SIP_TRANSPORT_UDP, true},
+		{"[2001:db8:1::3]", 5095, SIP_TRANSPORT_UDP, true},
+		{"[fe80::7]", 5095, SIP_TRANSPORT_UDP, true},
+		{"[::1]", 5095, SIP_TRANSPORT_UDP, true},
+		{"[2001:db8:1::9]", 5095, SIP_TRANSPORT_UDP, false},
+		{"[::]", 5095, SIP_TRANSPORT_UDP, false},
+		{"192.0.2.2", 5095, SIP_TRANSPORT_UDP, false},
 	};
 	static char longest[400];
 	struct world *w = world_new();
@@ -293,6 +306,15 @@ static void names_of_ours(void **state)
 	strcpy(l->advertise, "203.0.113.9");
 	l->advertise_port = 5060;
 	world_listener(w, SIP_TRANSPORT_TCP, "0.0.0.0:5090", 0);
+	world_listener(w, SIP_TRANSPORT_UDP, "[::]:5095", 0);
+	const struct addr link = {
+		.family = ADDR_V6, .scope = 7, .ip = {[0] = 0xfe, [1] = 0x80, [15] = 7}};
+	const struct addr locals[] = {
+		address("127.0.0.1:0"),       address("192.0.2.1:0"), address("192.0.2.2:0"),
+		address("192.0.2.5:0"),       address("10.0.0.1:0"),  address("[2001:db8:1::1]:0"),
+		address("[2001:db8:1::3]:0"), address("10.0.0.1:0"),  link};
+	w->config.locals = locals;
+	w->config.n_locals = sizeof(locals) / sizeof(locals[0]);
 	assert_int_equal(tp_apply(w->tp, &w->config), 0);
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (tp_is_us(w->tp, sv_str(rows[i].host), rows[i].port, rows[i].transport) !=
@@ -300,6 +322,11 @@ static void names_of_ours(void **state)
 			fail_msg("%s:%u %u", rows[i].host, rows[i].port, rows[i].transport);
 	memset(longest, 'a', sizeof(longest));
 	assert_false(tp_is_us(w->tp, sv_of(longest, sizeof(longest)), 0, SIP_TRANSPORT_NONE));
+	/* an address that went is another's */
+	w->config.n_locals = 2;
+	assert_int_equal(tp_apply(w->tp, &w->config), 0);
+	assert_true(tp_is_us(w->tp, SV("192.0.2.1"), 5090, SIP_TRANSPORT_TCP));
+	assert_false(tp_is_us(w->tp, SV("192.0.2.2"), 5090, SIP_TRANSPORT_TCP));
 	world_free(w);
 }
 
