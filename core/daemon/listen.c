@@ -16,12 +16,14 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "event/loop.h"
 #include "sip/uri.h"
 
-#define PROBES      20 /* a second in all */
-#define PROBE_US    50000
-#define BACKLOG     4096
-#define SOCKETS_MAX ((size_t)TP_LISTENERS_MAX * TP_WORKERS_MAX)
+#define PROBES        20 /* a second in all */
+#define PROBE_US      50000
+#define BACKLOG       4096
+#define GONE_SPARE_MS 5000
+#define SOCKETS_MAX   ((size_t)TP_LISTENERS_MAX * TP_WORKERS_MAX)
 
 struct opening {
 	struct listen_set *out;
@@ -109,11 +111,12 @@ static bool id_taken(const struct listen_set *set, uint16_t id)
 
 static uint16_t new_id(const struct opening *o)
 {
-	uint16_t id = 1;
+	uint16_t id = o->out->last_id;
 
-	while (id_taken(o->out, id) || id_taken(o->old, id))
-		id++;
-	return id;
+	do
+		id = id == UINT16_MAX ? 1 : (uint16_t)(id + 1);
+	while (id_taken(o->out, id) || id_taken(o->old, id));
+	return o->out->last_id = id;
 }
 
 /* Whether a listener from the `from`th socket on has that address already. TLS and TCP are one kind of socket, between which the kernel would deal out connections. */
@@ -167,6 +170,13 @@ static int probe(const struct opening *o, const struct ipc_listener *info)
 
 		if ((have->transport == SIP_TRANSPORT_UDP) == udp &&
 		    overlaps(&have->bound, &info->bound))
+			return 0;
+	}
+	for (size_t i = 0; o->old && i < o->old->n_gone; i++) {
+		const struct listen_gone *gone = &o->old->gone[i];
+
+		if (gone->udp == udp && overlaps(&gone->bound, &info->bound) &&
+		    loop_clock_us() / 1000 < gone->until_ms)
 			return 0;
 	}
 	for (unsigned tries = 0; err == -EADDRINUSE && tries < (o->old ? 1 : PROBES); tries++) {
@@ -302,10 +312,49 @@ static void add_spec(struct opening *o, const struct listen_spec *spec, uint16_t
 	}
 }
 
+/* ---- addresses that were ours ---- */
+
+static void note_gone(struct listen_set *set, struct listen_gone gone)
+{
+	for (size_t i = 0; i < set->n_gone; i++) {
+		if (set->gone[i].udp != gone.udp || !addr_eq(&set->gone[i].bound, &gone.bound))
+			continue;
+		if (set->gone[i].until_ms < gone.until_ms)
+			set->gone[i].until_ms = gone.until_ms;
+		return;
+	}
+	/* of too many some will have to wait until their ports are free */
+	if (set->n_gone < LISTEN_GONE_MAX)
+		set->gone[set->n_gone++] = gone;
+}
+
+/* What `old` has and `set` has not, and what was gone before. */
+static void gather_gone(struct listen_set *set, const struct listen_set *old,
+			const struct settings *s)
+{
+	uint64_t now_ms = loop_clock_us() / 1000;
+	uint64_t stays_ms = 64 * (uint64_t)s->transactions.t1_ms +
+			    1000 * (uint64_t)s->proxy.timer_c_s + GONE_SPARE_MS;
+
+	for (size_t i = 0; i < old->n_gone; i++) {
+		if (old->gone[i].until_ms > now_ms)
+			note_gone(set, old->gone[i]);
+	}
+	for (size_t i = 0; i < old->n; i++) {
+		const struct ipc_listener *info = &old->socket[i].info;
+
+		if (info->worker == 0 && !find_old(set, info))
+			note_gone(set,
+				  (struct listen_gone){.bound = info->bound,
+						       .udp = info->transport == SIP_TRANSPORT_UDP,
+						       .until_ms = now_ms + stays_ms});
+	}
+}
+
 int listen_open(struct listen_set *out, const struct settings *settings, unsigned workers,
 		const struct listen_set *old, struct conf_faults *faults)
 {
-	struct listen_set set = {0};
+	struct listen_set set = {.last_id = old ? old->last_id : 0};
 	struct opening o = {.out = &set,
 			    .settings = settings,
 			    .old = old,
@@ -327,6 +376,8 @@ int listen_open(struct listen_set *out, const struct settings *settings, unsigne
 		listen_close(&set);
 		return MG_EPARSE;
 	}
+	if (old)
+		gather_gone(&set, old, settings);
 	*out = set;
 	return 0;
 }

@@ -14,9 +14,22 @@ struct listen_socket {
 	int fd;
 };
 
+#define LISTEN_GONE_MAX 64
+
+/* An address that had a listener: the SIP process may have it open for what is under way there (worker.c). */
+struct listen_gone {
+	struct addr bound;
+	bool udp;
+	uint64_t until_ms;
+};
+
 struct listen_set {
 	struct listen_socket *socket;
 	size_t n;
+	uint16_t
+		last_id; /* given: numbers are not used again soon, for what is gone may still go by its own */
+	struct listen_gone gone[LISTEN_GONE_MAX];
+	size_t n_gone;
 };
 
 /* Open all listeners of a configuration for `workers` workers. What `old` has open already (NULL: nothing) is taken over by a duplicate. An interface without an

@@ -152,6 +152,38 @@ static void test_over_a_reload(void **state)
 	assert_int_equal(lowest(), before);
 }
 
+/* A listener is taken away and comes back while the SIP process still has its socket: that is no stranger's. What is gone keeps its number to itself. */
+static void test_comes_back(void **state)
+{
+	static const char *const one[] = {"udp:127.0.0.1:0"}, *const two[] = {"udp:127.0.0.2:0"},
+				 *const three[] = {"udp:127.0.0.3:0"};
+	struct listen_set a, b, c, d;
+	unsigned port = free_port();
+	char fault[256];
+
+	(void)state;
+	assert_int_equal(open_these(&a, one, 1, port, 2, NULL, fault, sizeof(fault)), 0);
+	int kept = dup(a.socket[0].fd);
+	assert_int_equal(a.n_gone, 0);
+	assert_int_equal(open_these(&b, two, 1, port, 2, &a, fault, sizeof(fault)), 0);
+	listen_close(&a);
+	assert_int_equal(b.socket[0].info.id, 2);
+	assert_int_equal(b.n_gone, 1);
+	assert_int_equal(open_these(&c, three, 1, port, 2, &b, fault, sizeof(fault)), 0);
+	assert_int_equal(c.socket[0].info.id, 3); /* not 1 */
+	assert_int_equal(c.n_gone, 2);
+	assert_int_equal(open_these(&d, one, 1, port, 2, &c, fault, sizeof(fault)), 0);
+	assert_int_equal(d.socket[0].info.id, 4);
+	listen_close(&d);
+	/* when it should have been closed long ago it is somebody else's */
+	c.gone[0].until_ms = c.gone[1].until_ms = 1;
+	assert_int_equal(open_these(&d, one, 1, port, 2, &c, fault, sizeof(fault)), MG_EPARSE);
+	assert_non_null(strstr(fault, "in use"));
+	listen_close(&b);
+	listen_close(&c);
+	close(kept);
+}
+
 static void test_refused(void **state)
 {
 	/* clang-format off */
@@ -271,6 +303,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_for_each_worker),
 		cmocka_unit_test(test_over_a_reload),
+		cmocka_unit_test(test_comes_back),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_somebody_elses),
 		cmocka_unit_test(test_interface),

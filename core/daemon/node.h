@@ -65,6 +65,8 @@ struct running {
 	struct overload_conf overload;
 	bool stateless;
 	uint32_t gather_us;
+	atomic_uint
+		needed; /* workers that have not said yet that nothing is under way on listeners that only it had */
 };
 
 /* What is dropped because it may have killed a process before (O-2). */
@@ -72,6 +74,14 @@ struct quarantine {
 	struct addr source;
 	uint64_t hash, until_ms; /* of the Call-ID, or of the first bytes */
 	uint32_t head;           /* how many of these; 0: it is the Call-ID's */
+};
+
+/* A configuration of before that had listeners which are gone, in one worker: its sockets stay until what began by it has ended. */
+struct leaving {
+	struct list link;
+	struct running *running;
+	uint64_t since_ms, needed_ms; /* last seen that something began by it */
+	bool done;                    /* this worker needs it no more: told in running->needed */
 };
 
 /* What says in the log that it is full. */
@@ -104,6 +114,7 @@ struct worker {
 	atomic_bool stop, stop_now;   /* said by the main thread */
 	atomic_bool
 		idle; /* nothing is under way any more: told to the main thread while stopping */
+	struct list leaving; /* struct leaving: configurations with listeners that are gone */
 	_Atomic(struct running *)
 		next; /* said by the main thread: the configuration to enter; NULL when entered */
 	uint64_t since_us; /* it reads its sockets since then */

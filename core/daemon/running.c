@@ -301,6 +301,7 @@ struct running *running_new(struct node *node, struct received *got, struct runn
 	}
 	generation_init(&r->generation, got->generation, THREADS(node), free_running);
 	r->generation.left = left;
+	atomic_init(&r->needed, node->workers);
 	r->node = node;
 	r->system_ca = node->system_ca;
 	r->loaded = settings_load(text, &env,

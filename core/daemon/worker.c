@@ -41,6 +41,87 @@ static struct txn_conf share(const struct txn_conf *conf, unsigned workers)
 	return mine;
 }
 
+/* ---- listeners that are gone ---- */
+
+/* Nobody is accepted by them any more, and the port is free for others: only this worker had this descriptor. */
+static void close_streams(struct worker *w, struct running *before)
+{
+	for (unsigned i = 0; i < before->tp.n_listeners; i++) {
+		struct tp_listener *l = &before->listeners[i];
+
+		if (l->transport == SIP_TRANSPORT_UDP || l->fd[w->index] < 0 ||
+		    !tp_listener_gone(w->tp, l->id))
+			continue;
+		close(l->fd[w->index]);
+		l->fd[w->index] = -1;
+	}
+}
+
+/* `before` is still this worker's, `w->tp` has the next one already. */
+static void leave(struct worker *w, struct running *before)
+{
+	bool keeps = tp_keeps(w->tp, &before->tp);
+	struct leaving *l = keeps ? malloc(sizeof(*l)) : NULL;
+
+	if (!l) {
+		if (keeps)
+			tp_forget(w->tp, &before->tp);
+		atomic_fetch_sub(&before->needed, 1);
+		return;
+	}
+	close_streams(w, before);
+	*l = (struct leaving){.running = before, .since_ms = loop_now_ms(w->loop)};
+	l->needed_ms = l->since_ms;
+	generation_ref(&before->generation, w->index);
+	list_append(&w->leaving, &l->link);
+}
+
+static void leaving_free(struct worker *w, struct leaving *l)
+{
+	list_remove(&l->link);
+	generation_unref(&l->running->generation, w->index);
+	free(l);
+}
+
+/* Calls are in the order of their configurations. Behind the last one that began by it, or by one before, its transactions absorb and replay for 64*T1. */
+static bool still_needed(const struct worker *w, struct leaving *l, uint64_t now_ms)
+{
+	const struct running *r = l->running;
+	const struct call *oldest =
+		list_empty(&w->calls) ? NULL : container_of(w->calls.next, struct call, link);
+
+	if (oldest && oldest->running->generation.number <= r->generation.number) {
+		l->needed_ms = now_ms;
+		return true;
+	}
+	return txn_servers(w->txn) + txn_clients(w->txn) > 0 &&
+	       now_ms - l->needed_ms < 64ULL * r->txn.t1;
+}
+
+/* A datagram for any worker may come to any worker's socket: all close them when none needs them. In any case the longest that a call may ring, and what lingers behind
+ * it, is enough. */
+static void check_leaving(struct worker *w, uint64_t now_ms)
+{
+	struct list *it, *after;
+
+	list_for_each_safe (it, after, &w->leaving) {
+		struct leaving *l = container_of(it, struct leaving, link);
+		struct running *r = l->running;
+		bool late = now_ms - l->since_ms >= 64ULL * r->txn.t1 + r->route.timer_c_ms;
+
+		if (!l->done && (late || !still_needed(w, l, now_ms))) {
+			l->done = true;
+			atomic_fetch_sub(&r->needed, 1);
+		}
+		if (!l->done || (!late && atomic_load(&r->needed) > 0))
+			continue;
+		tp_forget(w->tp, &r->tp);
+		leaving_free(w, l);
+	}
+}
+
+/* ---- entering ---- */
+
 /* Begin to run by `next`. On failure the one before stays, and says so. */
 static int enter(struct worker *w, struct running *next)
 {
@@ -53,6 +134,8 @@ static int enter(struct worker *w, struct running *next)
 	if (err)
 		return err;
 	w->running = next;
+	if (before)
+		leave(w, before);
 	generation_enter(&next->generation, before ? &before->generation : NULL, w->index);
 	txn_configure(w->txn, &txn);
 	route_configure(w->route, &next->route);
@@ -125,6 +208,7 @@ static void on_tick(struct wheel_timer *t, uint64_t now_ms)
 	bool done = atomic_load(&w->stop) && w->n_calls == 0 && route_contexts(w->route) == 0;
 
 	chain_tick(&w->mg, now_ms);
+	check_leaving(w, now_ms);
 	overload_memory(&w->overload, &w->running->overload,
 			atomic_load_explicit(&w->node->resident, memory_order_relaxed));
 	stats_set(w->node->flow_stats, w->index, FLOW_QUEUE_US, w->overload.delay_us);
@@ -233,6 +317,7 @@ static int make(struct worker *w)
 
 	rand_init(&w->rnd);
 	list_init(&w->calls);
+	list_init(&w->leaving);
 	arena_init(&w->scratch, SCRATCH_CHUNK, SCRATCH_MAX);
 	flow_overload_init(w);
 	w->lately = calloc(FLOW_LATELY, sizeof(*w->lately));
@@ -288,6 +373,8 @@ static void unmake(struct worker *w)
 	route_free(w->route);
 	dns_free(w->dns);
 	tp_free(w->tp);
+	while (!list_empty(&w->leaving))
+		leaving_free(w, container_of(w->leaving.next, struct leaving, link));
 	if (w->running)
 		generation_enter(NULL, &w->running->generation, w->index);
 	if (w->mg.waits)

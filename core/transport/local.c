@@ -10,7 +10,13 @@
 #include "base/put.h"
 #include "transport/tp_priv.h"
 
-enum { NAME_MAX_LEN = 255, NAMES_BYTES = 1 << 20, NAMES_CHUNK = 4096, LOCAL_BYTES = 256 };
+enum {
+	NAME_MAX_LEN = 255,
+	NAMES_BYTES = 1 << 20,
+	GONE_BYTES = 1024,
+	NAMES_CHUNK = 4096,
+	LOCAL_BYTES = 256
+};
 
 /* One port and transport of a host. */
 struct place {
@@ -144,10 +150,15 @@ static bool add_listener(struct names *names, const struct tp_listener *l)
 			l->transport);
 }
 
-static bool add_all(struct names *names, const struct tp_config *config)
+/* Routes of dialogs still name the listeners that are gone. */
+static bool add_all(struct names *names, const struct tp_config *config, const struct gone *gone,
+		    unsigned n_gone)
 {
 	for (unsigned i = 0; i < config->n_listeners; i++)
 		if (!add_listener(names, config->listeners[i]))
+			return false;
+	for (unsigned i = 0; i < n_gone; i++)
+		if (!add_listener(names, &gone[i].listener))
 			return false;
 	for (unsigned i = 0; i < config->n_locals; i++)
 		if (!add_local(names, config->locals[i]))
@@ -155,19 +166,21 @@ static bool add_all(struct names *names, const struct tp_config *config)
 	return true;
 }
 
-struct names *names_new(const struct tp_config *config)
+struct names *names_new(const struct tp_config *config, const struct gone *gone, unsigned n_gone)
 {
 	struct names *names = calloc(1, sizeof(*names));
 
 	if (!names)
 		return NULL;
-	if (map_init(&names->hosts, (size_t)2 * TP_LISTENERS_MAX + config->n_locals) != 0) {
+	if (map_init(&names->hosts, (size_t)2 * (TP_LISTENERS_MAX + n_gone) + config->n_locals) !=
+	    0) {
 		free(names);
 		return NULL;
 	}
 	arena_init(&names->arena, NAMES_CHUNK,
-		   NAMES_BYTES + (size_t)config->n_locals * LOCAL_BYTES);
-	if (add_all(names, config))
+		   NAMES_BYTES + (size_t)n_gone * GONE_BYTES +
+			   (size_t)config->n_locals * LOCAL_BYTES);
+	if (add_all(names, config, gone, n_gone))
 		return names;
 	names_free(names);
 	return NULL;

@@ -127,6 +127,19 @@ static unsigned fits(const struct tp_listener *l, const struct addr *from, bool 
 	return (preferred ? 6 : 3) + how;
 }
 
+/* A dialog that came by a listener that is gone, of a zone without another one, still ends by it. */
+static const struct tp_listener *choose_gone(const struct tp *tp, uint16_t zone,
+					     const struct tp_target *to)
+{
+	for (unsigned i = 0; i < tp->n_gone; i++) {
+		const struct tp_listener *l = &tp->gone[i].listener;
+		if (l->transport == to->transport && l->bound.family == to->addr.family &&
+		    (zone == TP_ANY_ZONE || l->zone == zone))
+			return l;
+	}
+	return NULL;
+}
+
 static const struct tp_listener *choose(const struct tp_config *config, uint16_t zone,
 					uint16_t from_zone, const struct tp_target *to,
 					const struct addr *from)
@@ -155,6 +168,8 @@ int tp_pick(struct tp *tp, uint16_t zone, uint16_t from, struct tp_target *to)
 	const struct tp_listener *l =
 		tp->config ? choose(tp->config, zone, from, to, &source) : NULL;
 
+	if (!l)
+		l = choose_gone(tp, zone, to);
 	if (!l)
 		return MG_ENOENT;
 	if (!l->wildcard) {

@@ -4,6 +4,7 @@
  * every part asks before it lets something in or out. Called by the worker, the transactions and the proxy core.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "transport/tp_priv.h"
 
@@ -33,13 +34,113 @@ void tp_free(struct tp *tp)
 	udp_free(tp->udp);
 	names_free(tp->names);
 	asker_free(tp->asker);
+	free(tp->gone);
 	free(tp->msg);
 	free(tp);
 }
 
+/* ---- listeners that are gone ---- */
+
+static const struct tp_listener *listener_in(const struct tp_config *config, uint16_t id)
+{
+	for (unsigned i = 0; config && i < config->n_listeners; i++)
+		if (config->listeners[i]->id == id)
+			return config->listeners[i];
+	return NULL;
+}
+
+static const struct gone *gone_listener(const struct tp *tp, uint16_t id)
+{
+	for (unsigned i = 0; i < tp->n_gone; i++)
+		if (tp->gone[i].listener.id == id)
+			return &tp->gone[i];
+	return NULL;
+}
+
+static bool has_address(const struct tp_config *config, const struct tp_listener *l)
+{
+	for (unsigned i = 0; i < config->n_listeners; i++)
+		if (config->listeners[i]->transport == l->transport &&
+		    addr_eq(&config->listeners[i]->bound, &l->bound))
+			return true;
+	return false;
+}
+
+/* The number that a zone of `was` has in `is`. */
+static uint16_t zone_now(const struct tp_config *was, uint16_t zone, const struct tp_config *is)
+{
+	const char *name = zone < was->n_zones ? was->zones[zone].name : NULL;
+
+	for (unsigned i = 0; name && i < is->n_zones; i++)
+		if (is->zones[i].name && strcmp(is->zones[i].name, name) == 0)
+			return (uint16_t)i;
+	return TP_ANY_ZONE;
+}
+
+/* What is gone when `config` follows the present one: what was gone before, and what it has no more. Returns false without memory. */
+static bool gather_gone(const struct tp *tp, const struct tp_config *config, struct gone **out,
+			unsigned *n)
+{
+	const struct tp_config *was = tp->config;
+	unsigned room = tp->n_gone + (was ? was->n_listeners : 0);
+	struct gone *gone = calloc(room + 1, sizeof(*gone));
+
+	*out = gone;
+	*n = 0;
+	for (unsigned i = 0; gone && i < tp->n_gone; i++)
+		if (!listener_in(config, tp->gone[i].listener.id))
+			gone[(*n)++] = tp->gone[i];
+	for (unsigned i = 0; gone && was && i < was->n_listeners; i++)
+		if (!listener_in(config, was->listeners[i]->id))
+			gone[(*n)++] = (struct gone){.of = was, .listener = *was->listeners[i]};
+	for (unsigned i = 0; i < *n; i++) {
+		gone[i].listener.zone = zone_now(was, gone[i].listener.zone, config);
+		gone[i].back = has_address(config, &gone[i].listener);
+	}
+	return gone != NULL;
+}
+
+bool tp_keeps(const struct tp *tp, const struct tp_config *config)
+{
+	for (unsigned i = 0; i < tp->n_gone; i++)
+		if (tp->gone[i].of == config)
+			return true;
+	return false;
+}
+
+bool tp_listener_gone(const struct tp *tp, uint16_t listener)
+{
+	const struct gone *gone = gone_listener(tp, listener);
+
+	return gone && !gone->back;
+}
+
+void tp_forget(struct tp *tp, const struct tp_config *config)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < tp->n_gone; i++) {
+		if (tp->gone[i].of == config)
+			udp_forget(tp->udp, tp->gone[i].listener.id);
+		else
+			tp->gone[n++] = tp->gone[i];
+	}
+	tp->n_gone = n;
+	struct names *names = names_new(tp->config, tp->gone, tp->n_gone);
+	if (!names)
+		return; /* names of ours too many until the next configuration */
+	names_free(tp->names);
+	tp->names = names;
+}
+
+/* ---- configurations ---- */
+
 int tp_apply(struct tp *tp, const struct tp_config *config)
 {
-	struct names *names = names_new(config);
+	unsigned n_gone;
+	struct gone *gone;
+	struct names *names =
+		gather_gone(tp, config, &gone, &n_gone) ? names_new(config, gone, n_gone) : NULL;
 	int err = names ? udp_prepare(tp->udp, config) : MG_ENOMEM;
 
 	if (!err) {
@@ -49,9 +150,13 @@ int tp_apply(struct tp *tp, const struct tp_config *config)
 	}
 	if (err) {
 		names_free(names);
+		free(gone);
 		return err;
 	}
-	udp_commit(tp->udp, config);
+	udp_commit(tp->udp, config, gone, n_gone);
+	free(tp->gone);
+	tp->gone = gone;
+	tp->n_gone = n_gone;
 	names_free(tp->names);
 	tp->names = names;
 	asker_forget(tp->asker);
@@ -68,12 +173,10 @@ void tp_stop(struct tp *tp)
 
 const struct tp_listener *tp_listener_of(const struct tp *tp, uint16_t id)
 {
-	const struct tp_config *config = tp->config;
+	const struct tp_listener *l = listener_in(tp->config, id);
+	const struct gone *gone = l ? NULL : gone_listener(tp, id);
 
-	for (unsigned i = 0; config && i < config->n_listeners; i++)
-		if (config->listeners[i]->id == id)
-			return config->listeners[i];
-	return NULL;
+	return gone ? &gone->listener : l;
 }
 
 const struct tp_zone *tp_zone_of(const struct tp *tp, uint16_t zone)

@@ -149,10 +149,18 @@ struct tp_env {
 MG_MUST_CHECK struct tp *tp_new(const struct tp_env *env);
 void tp_free(struct tp *tp);
 
-/* Take over a configuration: begin to listen on what is new, stop on what is gone (connections stay), use its limits and TLS contexts for what is
- * new from now on. `config` and its descriptors must stay until the next one has been applied, and are nobody's here to close. Returns 0 or
- * MG_ENOMEM, then nothing has changed. */
+/* Take over a configuration: begin to listen on what is new, use its limits and TLS contexts for what is new from now on. Of listeners that are gone streams are no longer
+ * accepted, but connections stay; datagram sockets go on to receive and send, for what is under way, until tp_forget. `config` and its descriptors must stay until the
+ * next one has been applied, and where that took listeners away (tp_keeps) until tp_forget; they are nobody's here to close. Returns 0 or MG_ENOMEM, then nothing has
+ * changed. */
 MG_MUST_CHECK int tp_apply(struct tp *tp, const struct tp_config *config);
+
+/* Whether listeners of a former configuration, gone since, are still kept. */
+bool tp_keeps(const struct tp *tp, const struct tp_config *config);
+/* Close them: nothing is under way on them any more. */
+void tp_forget(struct tp *tp, const struct tp_config *config);
+/* Whether a listener is one of these, and its address has no other one by now. */
+bool tp_listener_gone(const struct tp *tp, uint16_t listener);
 
 /* Stop listening and reading, keep what is being sent: for a graceful end. */
 void tp_stop(struct tp *tp);

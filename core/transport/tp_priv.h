@@ -14,8 +14,18 @@ struct udp;   /* this worker's datagram sockets: udp.c */
 struct names; /* who we are by the present configuration: local.c */
 struct asker; /* what the kernel says of source addresses: pick.c */
 
+/* A listener that the present configuration has no more. */
+struct gone {
+	const struct tp_config *of; /* had it last */
+	bool back;                  /* the present one has another at its address: both are read */
+	struct tp_listener
+		listener; /* zone: its number in the present one, TP_ANY_ZONE: it has none of that name */
+};
+
 struct tp {
 	struct tp_env env;
+	struct gone *gone; /* n_gone of them; NULL when there are none */
+	unsigned n_gone;
 	const struct tp_config *config; /* NULL before the first tp_apply */
 	struct udp *udp;
 	struct conns *conns;
@@ -30,7 +40,7 @@ static inline void tp_count(struct tp *tp, enum tp_stat id)
 	stats_add(tp->env.stats, tp->env.worker, id, 1);
 }
 
-/* The listener of an id, NULL when the present configuration has none. */
+/* The listener of an id, also one that is gone but kept; NULL when there is none. */
 const struct tp_listener *tp_listener_of(const struct tp *tp, uint16_t id);
 const struct tp_zone *tp_zone_of(const struct tp *tp, uint16_t zone);
 
@@ -62,7 +72,8 @@ uint16_t tp_default_port(uint8_t transport);
 
 /* ---- local.c, pick.c ---- */
 
-MG_MUST_CHECK struct names *names_new(const struct tp_config *config);
+MG_MUST_CHECK struct names *names_new(const struct tp_config *config, const struct gone *gone,
+				      unsigned n_gone);
 void names_free(struct names *names); /* NULL is fine */
 
 MG_MUST_CHECK struct asker *asker_new(void);
@@ -77,7 +88,10 @@ MG_MUST_CHECK struct udp *udp_new(struct tp *tp);
 void udp_free(struct udp *udp);
 /* Take over the listeners in two steps: what can fail, then what cannot. Returns 0 or MG_ENOMEM, then nothing has changed. */
 MG_MUST_CHECK int udp_prepare(struct udp *udp, const struct tp_config *config);
-void udp_commit(struct udp *udp, const struct tp_config *config);
+/* Sockets of `gone` listeners stay. */
+void udp_commit(struct udp *udp, const struct tp_config *config, const struct gone *gone,
+		unsigned n_gone);
+void udp_forget(struct udp *udp, uint16_t listener); /* one that is gone */
 void udp_abort(struct udp *udp);
 void udp_stop(struct udp *udp);
 MG_MUST_CHECK int udp_send(struct udp *udp, const struct tp_target *to, struct sv bytes);

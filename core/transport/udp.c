@@ -15,6 +15,7 @@ struct udp *udp_new(struct tp *tp)
 	if (!udp)
 		return NULL;
 	udp->tp = tp;
+	list_init(&udp->leaving);
 	udp->in = udp_in_new();
 	udp->out = udp_out_new(udp);
 	udp->failures = udp_failures_new();
@@ -26,6 +27,7 @@ struct udp *udp_new(struct tp *tp)
 
 static void socket_free(struct udp_socket *s)
 {
+	list_remove(&s->leaving);
 	loop_unwatch(&s->watch);
 	udp_waiting_drop(s);
 	free(s);
@@ -39,6 +41,8 @@ void udp_free(struct udp *udp)
 		udp_flush(udp);
 	for (unsigned i = 0; i < udp->n; i++)
 		socket_free(udp->socket[i]);
+	while (!list_empty(&udp->leaving))
+		socket_free(container_of(udp->leaving.next, struct udp_socket, leaving));
 	free(udp->socket);
 	udp_in_free(udp->in);
 	udp_out_free(udp->out);
@@ -94,6 +98,7 @@ static struct udp_socket *socket_new(struct udp *udp, const struct tp_listener *
 	s->wildcard = l->wildcard;
 	s->first = s->last = UDP_NONE;
 	list_init(&s->waiting);
+	list_init(&s->leaving);
 	set_options(s);
 	if (loop_watch(udp->tp->env.loop, &s->watch, s->fd, udp->tp->stopped ? 0 : LOOP_READ, ready,
 		       "transport udp") != 0) {
@@ -156,12 +161,44 @@ void udp_abort(struct udp *udp)
 	udp->n_coming = 0;
 }
 
-void udp_commit(struct udp *udp, const struct tp_config *config)
+static const struct gone *gone_of(const struct gone *gone, unsigned n, uint16_t listener)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (gone[i].listener.id == listener)
+			return &gone[i];
+	return NULL;
+}
+
+/* Responses to what was sent by a listener that is gone, and what belongs to transactions and dialogs of it, still come there; the socket is closed when they have
+ * ended. One that leaves already may have come back under the same number: the new socket takes its place. */
+static void leave(struct udp *udp, const struct gone *gone, unsigned n_gone)
+{
+	struct list *it, *after;
+
+	for (unsigned i = 0; i < udp->n; i++) {
+		struct udp_socket *s = udp->socket[i];
+		if (s->stays)
+			continue;
+		if (gone_of(gone, n_gone, s->listener))
+			list_append(&udp->leaving, &s->leaving);
+		else
+			socket_free(s);
+	}
+	list_for_each_safe (it, after, &udp->leaving) {
+		struct udp_socket *s = container_of(it, struct udp_socket, leaving);
+		const struct gone *g = gone_of(gone, n_gone, s->listener);
+		if (g)
+			s->zone = g->listener.zone;
+		else
+			socket_free(s);
+	}
+}
+
+void udp_commit(struct udp *udp, const struct tp_config *config, const struct gone *gone,
+		unsigned n_gone)
 {
 	udp_flush(udp); /* what is to leave by sockets that go */
-	for (unsigned i = 0; i < udp->n; i++)
-		if (!udp->socket[i]->stays)
-			socket_free(udp->socket[i]);
+	leave(udp, gone, n_gone);
 	free(udp->socket);
 	udp->socket = udp->coming;
 	udp->n = udp->n_coming;
@@ -175,23 +212,52 @@ void udp_commit(struct udp *udp, const struct tp_config *config)
 		}
 }
 
+static void deafen(struct udp_socket *s)
+{
+	/* failing keeps what was watched: the callback looks at `stopped` */
+	(void)!loop_watch_set(&s->watch, list_empty(&s->waiting) ? 0 : LOOP_WRITE);
+}
+
 void udp_stop(struct udp *udp)
 {
-	for (unsigned i = 0; i < udp->n; i++) {
-		struct udp_socket *s = udp->socket[i];
-		/* failing keeps what was watched: the callback looks at `stopped` */
-		(void)!loop_watch_set(&s->watch, list_empty(&s->waiting) ? 0 : LOOP_WRITE);
-	}
+	struct list *it;
+
+	for (unsigned i = 0; i < udp->n; i++)
+		deafen(udp->socket[i]);
+	list_for_each (it, &udp->leaving)
+		deafen(container_of(it, struct udp_socket, leaving));
 }
 
 /* ---- sending ---- */
+
+static struct udp_socket *leaving_of(const struct udp *udp, uint16_t listener)
+{
+	struct list *it;
+
+	list_for_each (it, &udp->leaving) {
+		struct udp_socket *s = container_of(it, struct udp_socket, leaving);
+		if (s->listener == listener)
+			return s;
+	}
+	return NULL;
+}
 
 static struct udp_socket *socket_of(const struct udp *udp, uint16_t listener)
 {
 	for (unsigned i = 0; i < udp->n; i++)
 		if (udp->socket[i]->listener == listener)
 			return udp->socket[i];
-	return NULL;
+	return leaving_of(udp, listener);
+}
+
+void udp_forget(struct udp *udp, uint16_t listener)
+{
+	struct udp_socket *s = leaving_of(udp, listener);
+
+	if (!s)
+		return;
+	udp_flush(udp);
+	socket_free(s);
 }
 
 int udp_send(struct udp *udp, const struct tp_target *to, struct sv bytes)

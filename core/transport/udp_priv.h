@@ -28,6 +28,7 @@ struct udp_socket {
 	int fd; /* the configuration's */
 	uint16_t listener, zone;
 	bool wildcard;
+	struct list leaving;  /* in udp.leaving, when its listener is gone */
 	bool stays;           /* also in the configuration that is being prepared */
 	uint32_t drops;       /* the kernel's count, as far as it was told */
 	uint16_t first, last; /* of the batch, UDP_NONE: nothing */
@@ -70,6 +71,7 @@ struct udp {
 	struct tp *tp;
 	struct udp_socket **socket; /* n of them */
 	unsigned n;
+	struct list leaving;        /* struct udp_socket: of listeners that are gone */
 	struct udp_socket **coming; /* of the configuration that is being prepared */
 	unsigned n_coming;
 	struct udp_in *in;

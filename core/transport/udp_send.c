@@ -270,9 +270,16 @@ static void flush_socket(struct udp_socket *s)
 
 void udp_flush(struct udp *udp)
 {
+	struct list *it;
+
 	for (unsigned i = 0; i < udp->n && udp->out->n; i++)
 		if (udp->socket[i]->first != UDP_NONE)
 			flush_socket(udp->socket[i]);
+	list_for_each (it, &udp->leaving) {
+		struct udp_socket *s = container_of(it, struct udp_socket, leaving);
+		if (s->first != UDP_NONE)
+			flush_socket(s);
+	}
 	udp->out->n = 0;
 	udp->out->used = 0;
 }

@@ -546,15 +546,48 @@ static void listeners_come_and_go(void **state)
 	world_wait(w, &w->messages, 4); /* what waited at c */
 	assert_int_equal(w->messages, 4);
 	assert_int_equal(w->seen[3].flow.listener, c->id);
-	send_text(fd, &a->bound, MESSAGE);
 	send_text(fd, &b->bound, MESSAGE);
 	world_wait(w, &w->messages, 5);
-	world_turn(w, 10);
-	assert_int_equal(w->messages, 5);
 	assert_int_equal(w->seen[4].flow.listener, b->id);
 	assert_int_equal(w->seen[4].flow.zone, 1);
-	/* by a listener that is gone nothing leaves */
+	/* a listener that is gone goes on for what is under way on it, and is still us */
 	struct tp_target to = {.addr = peer, .listener = a->id, .transport = SIP_TRANSPORT_UDP};
+	char got[64];
+	assert_true(tp_keeps(w->tp, &one));
+	assert_true(tp_listener_gone(w->tp, a->id));
+	assert_false(tp_listener_gone(w->tp, b->id));
+	assert_true(tp_is_us(w->tp, SV("127.0.0.1"), a->bound.port, SIP_TRANSPORT_UDP));
+	send_text(fd, &a->bound, MESSAGE);
+	world_wait(w, &w->messages, 6);
+	assert_int_equal(w->messages, 6);
+	assert_int_equal(w->seen[5].flow.listener, a->id);
+	assert_int_equal(w->seen[5].flow.zone, 0);
+	target = peer;
+	world_do(w, send_there); /* by `a`, the first one */
+	assert_int_equal(world_recv(fd, got, sizeof(got), NULL, 2000), 27);
+	/* and over further configurations, its zone under the number it has there */
+	struct tp_zone turned[] = {w->zone[1], w->zone[0]}, other[] = {w->zone[1]};
+	struct tp_config three = two, four = two;
+	three.zones = turned;
+	four.zones = other;
+	four.n_zones = 1;
+	assert_int_equal(tp_apply(w->tp, &three), 0);
+	send_text(fd, &a->bound, MESSAGE);
+	world_wait(w, &w->messages, 7);
+	assert_int_equal(w->seen[6].flow.zone, 1);
+	assert_int_equal(tp_apply(w->tp, &four), 0);
+	send_text(fd, &a->bound, MESSAGE);
+	world_wait(w, &w->messages, 8);
+	assert_int_equal(w->seen[7].flow.zone, TP_ANY_ZONE);
+	/* until it is forgotten: then nothing comes and nothing leaves */
+	tp_forget(w->tp, &two);
+	assert_true(tp_listener_gone(w->tp, a->id));
+	tp_forget(w->tp, &one);
+	assert_false(tp_keeps(w->tp, &one));
+	assert_false(tp_is_us(w->tp, SV("127.0.0.1"), a->bound.port, SIP_TRANSPORT_UDP));
+	send_text(fd, &a->bound, MESSAGE);
+	world_turn(w, 10);
+	assert_int_equal(w->messages, 8);
 	assert_int_equal(tp_send(w->tp, &to, SV("x"), NULL), -ENOTCONN);
 	close(fd);
 	world_free(w);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Reloads: all of a configuration or nothing of it, under requests that go on."""
+import contextlib
 import os
 import signal
 import socket
@@ -7,8 +8,8 @@ import threading
 import time
 
 import pytest
-from margrave import MODULES, Daemon, Peer, free_port, status
-from sip_call import Call, request
+from margrave import MODULES, Daemon, Peer, free_port, header, status
+from sip_call import Call, final, reply, request
 
 
 def zones(*ports: int, more: str = "") -> str:
@@ -93,6 +94,84 @@ def test_listeners_come_and_go(daemon):
                     time.sleep(0.05)
         else:
             raise AssertionError("the listener that is gone is still open")
+
+
+def is_free(port: int, kind: socket.SocketKind) -> bool:
+    with socket.socket(socket.AF_INET, kind) as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def cancel(call: Call) -> None:
+    """CANCEL of a call that rings, as far as the ACK."""
+    text = call.invite.replace("INVITE sip", "CANCEL sip").replace("1 INVITE", "1 CANCEL")
+    call.uac.send("\r\n".join(line for line in text.split("\r\n") if not line.startswith("Contact:")), call.address)
+    arrived = call.uas.receive()
+    assert (arrived or "").startswith("CANCEL "), arrived
+    for message, code in ((arrived, 200), (call.arrived, 487)):
+        call.uas.send(reply(message, code), call.address)
+    codes = {status(call.uac.receive()), status(call.uac.receive())}
+    assert codes == {200, 487}
+    via = header(call.invite, "Via")[0]
+    call.uac.send(f"ACK sip:bob@{call.uas.host}:{call.uas.port} SIP/2.0\r\nVia: {via}\r\nMax-Forwards: 70\r\nFrom: {header(call.invite, 'From')[0]}\r\n"
+                  f"To: {header(call.arrived, 'To')[0]};tag=uas\r\nCall-ID: {header(call.invite, 'Call-ID')[0]}\r\nCSeq: 1 ACK\r\nContent-Length: 0\r\n\r\n",
+                  call.address)
+
+
+@pytest.mark.parametrize("whole_zone", [False, True])
+def test_calls_outlive_their_listener(daemon, whole_zone):
+    """Calls ring while the listener they came by is taken away: they are answered, acknowledged, cancelled and ended by it all the same. Then its port is free."""
+    short = "transactions = { t1_ms = 100; t2_ms = 1000; t4_ms = 1000; };\n"
+    other = free_port()
+    without = zones(other) if not whole_zone else zones(other).replace('"lab"', '"elsewhere"')
+    daemon.write(zones(daemon.port, other) + MODULES + short)
+    daemon.reload()
+    with contextlib.ExitStack() as stack:
+        calls = [Call(stack.enter_context(Peer()), stack.enter_context(Peer()), daemon.address).offer().ring() for _ in range(12)]
+        stranger, stream = stack.enter_context(Peer()), stack.enter_context(Peer(tcp_to=daemon.address))
+        daemon.write(without + MODULES + short)
+        daemon.reload()
+        assert "reload_rejected" not in daemon.log_text()
+        # nobody new: a datagram is refused, no stream is accepted, but one that is there goes on
+        stranger.send(request(stranger, "OPTIONS", f"sip:127.0.0.1:{daemon.port}"), daemon.address)
+        assert status(stranger.receive()) == 503
+        stream.send(request(stream, "OPTIONS", f"sip:127.0.0.1:{other}"))
+        assert status(final(stream)) == 200
+        with pytest.raises(ConnectionRefusedError):
+            Peer(tcp_to=daemon.address)
+        assert ask(stranger, other) == 200
+        assert not is_free(daemon.port, socket.SOCK_DGRAM)
+        for call in calls[:4]:
+            call.uac.send(call.invite, daemon.address)  # is answered by what is there
+            assert status(call.uac.receive()) == 180
+            cancel(call)
+        daemon.reload()  # once more, for those that are left
+        for call in calls[4:]:
+            call.answer()
+        for call in calls[4:]:
+            call.bye()
+        until = time.monotonic() + 64 * 0.1 + 8
+        while time.monotonic() < until and not is_free(daemon.port, socket.SOCK_DGRAM):
+            time.sleep(0.1)
+        assert is_free(daemon.port, socket.SOCK_DGRAM) and ask(stranger, other) == 200
+
+
+def test_a_listener_comes_back_while_it_is_kept(daemon):
+    """Taken away and put back while a call rings on it: the call goes on, new ones come."""
+    other = free_port()
+    with Peer() as uac, Peer() as uas:
+        call = Call(uac, uas, daemon.address).offer().ring()
+        for n in range(4):
+            daemon.write((zones(daemon.port, other) if n % 2 else zones(other)) + MODULES)
+            daemon.reload()
+        assert "reload_rejected" not in daemon.log_text(), daemon.log_text()
+        with contextlib.ExitStack() as stack:  # the kernel deals sources out to the old sockets and the new ones
+            assert [ask(stack.enter_context(Peer()), daemon.port) for _ in range(16)] == [200] * 16
+        call.answer()
+        call.bye()
 
 
 def test_a_call_outlives_reloads(daemon):
