@@ -68,6 +68,68 @@ static int show(json_t *result, bool json)
 	return ferror(stdout) ? CTL_FAILED : CTL_OK;
 }
 
+#define NAME_MAX_TRIED 32
+
+static size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Letters to add, take away or change to make `b` of `a`; NAME_MAX_TRIED for a word too long to be meant. */
+static size_t distance(const char *a, const char *b)
+{
+	size_t row[NAME_MAX_TRIED + 1], n = strlen(b);
+
+	if (n > NAME_MAX_TRIED || strlen(a) > NAME_MAX_TRIED)
+		return NAME_MAX_TRIED;
+	for (size_t k = 0; k <= n; k++)
+		row[k] = k;
+	for (size_t i = 0; a[i]; i++) {
+		size_t slant = row[0]++;
+
+		for (size_t k = 0; k < n; k++) {
+			size_t change = slant + (a[i] != b[k]);
+
+			slant = row[k + 1];
+			row[k + 1] = least(change, least(row[k], row[k + 1]) + 1);
+		}
+	}
+	return row[n];
+}
+
+const char *ctl_nearest(const char *word)
+{
+	const char *best = NULL;
+	size_t near = strlen(word) < 4 ? 2 : 3; /* this far nothing is meant any more */
+
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		size_t d = distance(word, commands[i].name);
+
+		if (strlen(word) > 1 && strncmp(word, commands[i].name, strlen(word)) == 0)
+			d = 1;
+		if (d < near) {
+			near = d;
+			best = commands[i].name;
+		}
+	}
+	return best;
+}
+
+/* What was typed may hold anything: nothing of it moves the cursor. */
+static int unknown_command(const char *word)
+{
+	const char *near = ctl_nearest(word);
+
+	fputs("margravectl: there is no command \"", stderr);
+	for (size_t i = 0; word[i] && i < 64; i++)
+		fputc(word[i] >= ' ' && word[i] <= '~' ? word[i] : '?', stderr);
+	if (near)
+		fprintf(stderr, "\"; did you mean \"%s\"?\n", near);
+	else
+		fputs("\"; margravectl --help names them all\n", stderr);
+	return CTL_USAGE;
+}
+
 int ctl_command(const char *socket_path, bool json, int argc, char **argv)
 {
 	json_t *result = NULL;
@@ -85,6 +147,8 @@ int ctl_command(const char *socket_path, bool json, int argc, char **argv)
 		int status = ctl_ask(socket_path, commands[i].name, params, &result);
 		return status == CTL_OK ? show(result, json) : status;
 	}
+	if (argc > 0)
+		return unknown_command(argv[0]);
 	ctl_usage(stderr);
 	return CTL_USAGE;
 }

@@ -24,8 +24,10 @@ enum { CTL_OK = 0, CTL_FAILED = 1, CTL_USAGE = 2, CTL_NO_DAEMON = 3 };
 MG_MUST_CHECK int ctl_ask(const char *socket_path, const char *method, json_t *params,
 			  json_t **result);
 
-/* Run a command with its arguments. Returns an exit status. */
+/* Run a command with its arguments; one that there is not is named, with the nearest. Returns an exit status. */
 MG_MUST_CHECK int ctl_command(const char *socket_path, bool json, int argc, char **argv);
+/* The command that was perhaps meant, NULL when none is near. */
+const char *ctl_nearest(const char *word);
 /* Print what commands there are. */
 void ctl_usage(FILE *to);
 

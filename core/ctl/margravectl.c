@@ -23,7 +23,9 @@ int main(int argc, char **argv)
 			ctl_usage(stdout);
 			return CTL_OK;
 		} else {
-			ctl_usage(stderr);
+			fprintf(stderr,
+				"margravectl: no such option, or nothing behind it; --help names "
+				"them all\n");
 			return CTL_USAGE;
 		}
 	}
