@@ -10,6 +10,7 @@
 #include "sip/param.h"
 
 #define VIA_VALUE_MAX 2048
+#define EXTRAS_MAX    32 /* header lines of an answer: a redirection has one for each target */
 
 /* ---- received and rport ---- */
 
@@ -169,22 +170,110 @@ int route_write_answer(struct route *route, struct sip_view *view, const struct 
 	return n > 0 && hooks ? edited(route, (size_t)n, user) : n;
 }
 
+/* Headers without which a response of that status says nothing, or must not be (RFC 3261 table 2, §21; RFC 4028 §6, RFC 6665 §8.3.2). */
+static bool is_demanded(unsigned status, enum sip_hid id)
+{
+	static const struct {
+		uint16_t status;
+		enum sip_hid id;
+	} rows[] = {
+		{401, SIP_H_WWW_AUTHENTICATE},
+		{405, SIP_H_ALLOW},
+		{407, SIP_H_PROXY_AUTHENTICATE},
+		{415, SIP_H_ACCEPT},
+		{415, SIP_H_ACCEPT_ENCODING},
+		{415, SIP_H_ACCEPT_LANGUAGE},
+		{420, SIP_H_UNSUPPORTED},
+		{421, SIP_H_REQUIRE},
+		{422, SIP_H_MIN_SE},
+		{423, SIP_H_MIN_EXPIRES},
+		{489, SIP_H_ALLOW_EVENTS},
+		{494, SIP_H_SECURITY_SERVER},
+	};
+
+	if (status / 100 == 3 && id == SIP_H_CONTACT)
+		return true;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (rows[i].status == status && rows[i].id == id)
+			return true;
+	return false;
+}
+
+/* Of several challenges or Contacts the first is enough. */
+static bool must_stay(const struct sip_response *r, const struct sip_extra *line)
+{
+	if (!is_demanded(r->status, line->id))
+		return false;
+	for (const struct sip_extra *e = r->extra; e < line; e++)
+		if (e->id == line->id)
+			return false;
+	return true;
+}
+
+/* What of a header line is sent at least, with its name, ": " and CRLF. */
+static size_t line_size(const struct sip_extra *e)
+{
+	return (e->id == SIP_H_OTHER ? e->name.n : 2) + e->value.n + 4;
+}
+
+/* Leave out the last lines of `extra` that may go, as far as `over` bytes ask for it. Returns whether there were any. */
+static bool drop_lines(struct sip_response *r, struct sip_extra *extra, size_t over)
+{
+	bool dropped = false;
+
+	for (size_t i = r->extras; i > 0 && over > 0; i--) {
+		struct sip_extra *e = &extra[i - 1];
+		if (must_stay(r, e))
+			continue;
+		over -= line_size(e) < over ? line_size(e) : over;
+		memmove(e, e + 1, (r->extras - i) * sizeof(*e));
+		r->extras--;
+		dropped = true;
+	}
+	return dropped;
+}
+
+/* Make a response smaller by about `over` bytes: by what it can do without first, then by its phrase. Returns false when nothing is left to go. */
+static bool shorten(struct sip_response *r, struct sip_extra *extra, size_t over)
+{
+	if (r->body.n) {
+		over -= r->body.n < over ? r->body.n : over;
+		r->body = SV("");
+		for (size_t i = 0; i < r->extras; i++)
+			if (extra[i].id == SIP_H_CONTENT_TYPE) /* of nothing */
+				memmove(&extra[i], &extra[i + 1],
+					(--r->extras - i) * sizeof(*extra));
+		(void)drop_lines(r, extra, over);
+		return true;
+	}
+	if (drop_lines(r, extra, over))
+		return true;
+	if (r->reason.n == 1)
+		return false;
+	r->reason = SV("-");
+	return true;
+}
+
 int route_answer(struct route *route, struct sip_view *view, const struct tp_flow *flow,
 		 const struct sip_response *response, void *user, size_t size_max)
 {
 	struct sip_response r = *response;
+	struct sip_extra extra[EXTRAS_MAX];
 	struct tp_target to;
 	struct sip_where at;
 	const struct sip_via *via = sip_view_typed(view, SIP_H_VIA, &at);
 
 	if (!via)
 		return MG_EPARSE;
+	if (r.extras > EXTRAS_MAX)
+		return MG_EINVAL;
+	if (r.extras)
+		memcpy(extra, r.extra, r.extras * sizeof(*extra));
+	r.extra = extra;
 	int n = route_write_answer(route, view, &r, user);
-	if (n > 0 && size_max && (size_t)n > size_max) { /* without what it could do without */
-		r.extras = 0;
-		r.body = SV("");
+	while (n > 0 && size_max && (size_t)n > size_max &&
+	       shorten(&r, extra, (size_t)n - size_max))
 		n = route_write_answer(route, view, &r, user);
-	}
 	if (n > 0 && size_max && (size_t)n > size_max) {
 		route_count(route, ROUTE_STAT_ANSWERS_LARGE);
 		return MG_ELIMIT;

@@ -166,7 +166,7 @@ static void test_answers(void **state)
 	assert_int_equal(world.tp.last_n, whole);
 	assert_int_equal(route_answer(world.route, &view, &story.flow, &r, NULL, whole - 1), 0);
 	assert_null(strstr(world.tp.last, "Allow"));
-	size_t least = world.tp.last_n;
+	size_t least = world.tp.last_n - strlen("Not Found") + 1; /* behind it the phrase */
 	assert_int_equal(route_answer(world.route, &view, &story.flow, &r, &user, least), 0);
 	assert_int_equal(world.tp.last_n, least);
 	(void)notes();
@@ -185,6 +185,80 @@ static void test_answers(void **state)
 	r.reason = SV("Not\r\nFound: 1");
 	assert_int_equal(route_answer(world.route, &view, &story.flow, &r, NULL, 0), MG_EINVAL);
 	story.call = NULL;
+	end();
+}
+
+/* T-10: what the status demands stays as long as there is an answer at all; the phrase goes before it. */
+static void test_short_answers(void **state)
+{
+	static const struct sip_extra contacts[] = {
+		{.id = SIP_H_CONTACT, .value = SV_INIT("<sip:one@x>")},
+		{.id = SIP_H_SUBJECT, .value = SV_INIT("gone")},
+		{.id = SIP_H_CONTACT, .value = SV_INIT("<sip:two@x>")},
+	};
+	static const struct {
+		unsigned status;
+		enum sip_hid id;
+		const char *line; /* that stays */
+	} rows[] = {
+		{401, SIP_H_WWW_AUTHENTICATE, "\r\nWWW-Authenticate: value\r\n"},
+		{405, SIP_H_ALLOW, "\r\nAllow: value\r\n"},
+		{407, SIP_H_PROXY_AUTHENTICATE, "\r\nProxy-Authenticate: value\r\n"},
+		{415, SIP_H_ACCEPT, "\r\nAccept: value\r\n"},
+		{420, SIP_H_UNSUPPORTED, "\r\nUnsupported: value\r\n"},
+		{421, SIP_H_REQUIRE, "\r\nRequire: value\r\n"},
+		{423, SIP_H_MIN_EXPIRES, "\r\nMin-Expires: value\r\n"},
+		{489, SIP_H_ALLOW_EVENTS, "\r\nAllow-Events: value\r\n"},
+		{302, SIP_H_CONTACT, "\r\nContact: value\r\n"},
+		{501, SIP_H_ALLOW, NULL},
+	};
+
+	(void)state;
+	begin(INVITE);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct sip_extra extra[] = {
+			{.id = SIP_H_SUBJECT, .value = SV("before")},
+			{.id = rows[i].id, .value = SV("value")},
+			{.id = SIP_H_CONTENT_TYPE, .value = SV("text/plain")},
+			{.id = SIP_H_OTHER, .name = SV("X-Last"), .value = SV("behind")},
+		};
+		struct sip_response r = {
+			.status = rows[i].status, .extra = extra, .extras = 4, .body = SV("body")};
+		size_t size = 0;
+		int err;
+		do {
+			err = route_answer(world.route, &view, &story.flow, &r, NULL, size);
+			if (err)
+				break;
+			assert_true(!size || world.tp.last_n <= size);
+			size = world.tp.last_n - 1;
+			if (rows[i].line)
+				assert_non_null(strstr(world.tp.last, rows[i].line));
+			assert_true(!strstr(world.tp.last, "Content-Type") ==
+				    !strstr(world.tp.last, "\r\n\r\nbody"));
+		} while (size);
+		assert_int_equal(err, MG_ELIMIT);
+		assert_null(strstr(world.tp.last, "Subject"));
+		assert_null(strstr(world.tp.last, "X-Last"));
+		char line[32];
+		snprintf(line, sizeof(line), "SIP/2.0 %u -\r\n", rows[i].status);
+		assert_memory_equal(world.tp.last, line, strlen(line));
+	}
+	/* The last ones first, and no more than it takes; of several the first is enough. */
+	struct sip_response moved = {.status = 302, .extra = contacts, .extras = 3};
+	assert_int_equal(route_answer(world.route, &view, &story.flow, &moved, NULL, 0), 0);
+	size_t whole = world.tp.last_n;
+	assert_int_equal(route_answer(world.route, &view, &story.flow, &moved, NULL, whole - 1), 0);
+	assert_null(strstr(world.tp.last, "two@x"));
+	assert_non_null(strstr(world.tp.last, "Subject: gone"));
+	assert_int_equal(route_answer(world.route, &view, &story.flow, &moved, NULL, whole - 30),
+			 0);
+	assert_null(strstr(world.tp.last, "Subject"));
+	assert_non_null(strstr(world.tp.last, "302 Moved Temporarily"));
+	assert_non_null(strstr(world.tp.last, "one@x"));
+	moved.extras = 33;
+	assert_int_equal(route_answer(world.route, &view, &story.flow, &moved, NULL, 0), MG_EINVAL);
+	(void)notes();
 	end();
 }
 
@@ -218,9 +292,8 @@ static void test_replies(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_marks),
-		cmocka_unit_test(test_tags),
-		cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_marks),   cmocka_unit_test(test_tags),
+		cmocka_unit_test(test_answers), cmocka_unit_test(test_short_answers),
 		cmocka_unit_test(test_replies),
 	};
 

@@ -118,8 +118,9 @@ bool route_own_ack(struct route *route, struct sip_msg *ack);
 /* Send a response without a transaction: by the rules of §18.2.2. `view` has marked Vias. The To tag is added.
  *
  * user       Given to reply(), which is not called when it is NULL.
- * size_max   Bytes it may have (T-10), 0: any. Header lines of `response` are left out first; what is still larger is not sent.
- * Returns    0, MG_ELIMIT when it is too large, or what tp_send says.
+ * size_max   Bytes it may have (T-10), 0: any. The body, header lines of `response` from the last on but those that its status demands (Allow of 405), the phrase
+ *            are left out as far as it takes; what is still larger is not sent.
+ * Returns    0, MG_ELIMIT when it is too large, MG_EINVAL for more than 32 header lines, or what tp_send says.
  */
 int route_answer(struct route *route, struct sip_view *view, const struct tp_flow *flow,
 		 const struct sip_response *response, void *user, size_t size_max);
