@@ -5,11 +5,12 @@
  */
 #include <string.h>
 
+#include "base/put.h"
 #include "daemon/flow.h"
 
-#define ALLOW                                                                                    \
-	SV("INVITE, ACK, CANCEL, OPTIONS, BYE, PRACK, UPDATE, INFO, REFER, MESSAGE, SUBSCRIBE, " \
-	   "NOTIFY, PUBLISH")
+/* What our own URI takes: nobody is called here. What goes through to others is theirs to say. */
+#define ALLOW           SV_INIT("OPTIONS, ACK, CANCEL")
+#define UNSUPPORTED_MAX 1024
 
 /* ---- the end of a call ---- */
 
@@ -52,7 +53,7 @@ static void refuse_with(struct call *call, unsigned status, struct sv reason)
 
 static void refuse_allow(struct call *call, unsigned status)
 {
-	struct sip_extra allow = {.id = SIP_H_ALLOW, .value = ALLOW};
+	static const struct sip_extra allow = {.id = SIP_H_ALLOW, .value = ALLOW};
 	struct sip_response r = {.status = status, .extra = &allow, .extras = 1};
 
 	refuse(call, &r);
@@ -175,15 +176,16 @@ static void forward(struct call *call)
 
 /* ---- requests for ourselves ---- */
 
-/* OPTIONS (§11.2): what we can do; small, because anybody may ask. */
+/* OPTIONS (§11.2): what we can do; small, because anybody may ask. As a user agent we serve no extension. */
 static void answer_options(struct call *call)
 {
 	static const struct sip_extra extra[] = {
-		{.id = SIP_H_ALLOW, .value = SV_INIT("INVITE, ACK, CANCEL, OPTIONS, BYE")},
+		{.id = SIP_H_ALLOW, .value = ALLOW},
 		{.id = SIP_H_ACCEPT, .value = SV_INIT("application/sdp")},
-		{.id = SIP_H_SUPPORTED, .value = SV_INIT("path, outbound")},
+		{.id = SIP_H_SUPPORTED, .value = SV_INIT("")},
 	};
-	struct sip_response r = {.status = 200, .extra = extra, .extras = 2};
+	struct sip_response r = {
+		.status = 200, .extra = extra, .extras = sizeof(extra) / sizeof(extra[0])};
 	struct sip_where at;
 	const struct sip_token *type = sip_content_type(call->kept->msg, &at);
 	struct sv encoding = sip_value(call->kept->msg, SIP_H_CONTENT_ENCODING);
@@ -197,17 +199,52 @@ static void answer_options(struct call *call)
 	refuse(call, &r);
 }
 
+/* All option tags of all lines, as far as they fit. False when one of them is none. */
+static bool put_required(struct put *t, struct sip_msg *msg)
+{
+	struct sip_each each;
+	struct sip_token tag;
+
+	sip_each_start(&each, msg, SIP_H_REQUIRE);
+	while (sip_each_token(&each, &tag)) {
+		if (!lex_is_token(tag.value))
+			return false;
+		if (t->n + 2 + tag.value.n > t->cap)
+			continue;
+		put(t, t->n ? SV(", ") : SV(""));
+		put(t, tag.value);
+	}
+	return !each.at.fault && t->n > 0;
+}
+
 /* Require of a request that ends here (§8.2.2.3): we serve no extension as a user agent. */
 static bool unsupported(struct call *call)
 {
 	struct sip_msg *msg = call->kept->msg;
+	char tags[UNSUPPORTED_MAX];
+	struct put t = PUT_IN(tags);
 
 	if (!sip_has(msg, SIP_H_REQUIRE) || msg->method == SIP_METHOD_CANCEL)
 		return false;
-	struct sip_extra extra = {.id = SIP_H_UNSUPPORTED, .value = sip_value(msg, SIP_H_REQUIRE)};
+	if (!put_required(&t, msg)) {
+		refuse_with(call, 400, SV("Bad Require"));
+		return true;
+	}
+	struct sip_extra extra = {.id = SIP_H_UNSUPPORTED, .value = put_text(&t)};
 	struct sip_response r = {.status = 420, .extra = &extra, .extras = 1};
 	refuse(call, &r);
 	return true;
+}
+
+/* What is asked of ourselves: the method is looked at first, Require next (§8.2.1, §8.2.2). */
+static void serve(struct call *call)
+{
+	const struct sip_msg *msg = call->kept->msg;
+
+	if (msg->method != SIP_METHOD_OPTIONS)
+		refuse_allow(call, msg->method == SIP_METHOD_OTHER ? 501 : 405);
+	else if (!unsupported(call))
+		answer_options(call);
 }
 
 /* Nobody took it. */
@@ -226,12 +263,7 @@ static void unserved(struct call *call)
 		refuse_with(call, 404, SV(""));
 		return;
 	}
-	if (unsupported(call))
-		return;
-	if (msg->method == SIP_METHOD_OPTIONS)
-		answer_options(call);
-	else
-		refuse_allow(call, msg->method == SIP_METHOD_OTHER ? 501 : 405);
+	serve(call);
 }
 
 /* ---- phases ---- */
@@ -279,7 +311,7 @@ static bool validate(struct call *call)
 
 	if (hops && hops->value == 0 && msg->method != SIP_METHOD_ACK) {
 		if (msg->method == SIP_METHOD_OPTIONS)
-			answer_options(call);
+			serve(call); /* as if it were for us (§11) */
 		else
 			refuse_with(call, 483, SV(""));
 		return false;

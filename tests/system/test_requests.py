@@ -74,6 +74,10 @@ TO_US = [
     ("OPTIONS", {}, (), 200),
     ("OPTIONS", {"Max_Forwards": "0"}, (), 200),
     ("OPTIONS", {}, ("Require: nothing-known",), 420),
+    ("OPTIONS", {"Max_Forwards": "0"}, ("Require: nothing-known",), 420),
+    ("INVITE", {}, ("Require: nothing-known",), 405),
+    ("SUBSCRIBE", {}, (), 405),
+    ("OPTIONS", {}, ('Require: "x"',), 400),
     ("OPTIONS", {"Content_Type": "application/x-unknown"}, (), 415),
     ("REGISTER", {}, (), 405),
     ("PUBLISH", {}, (), 405),
@@ -87,6 +91,9 @@ TO_US = [
 ]
 
 
+ALLOW = "OPTIONS, ACK, CANCEL"  # of our own URI
+
+
 @pytest.mark.parametrize("method,change,lines,code", TO_US)
 def test_to_us(proxy, uac, method, change, lines, code):
     uri = f"sip:127.0.0.1:{proxy.port}"
@@ -94,11 +101,35 @@ def test_to_us(proxy, uac, method, change, lines, code):
     assert status(answer) == code, answer
     assert "tag=" in header(answer, "To")[0]
     assert f"rport={uac.port}" in header(answer, "Via")[0] and "received=127.0.0.1" in header(answer, "Via")[0]
-    if code in (405, 501):
-        assert header(answer, "Allow")
+    if code in (200, 405, 501):
+        assert header(answer, "Allow") == [ALLOW]
     if code == 420:
         assert header(answer, "Unsupported") == ["nothing-known"]
+    if code == 200:  # §11.2; an empty list says that there is none (§20.37)
+        assert header(answer, "Supported") == [""] and header(answer, "Accept") == ["application/sdp"]
     assert not header(answer, "Server") and not header(answer, "User-Agent")  # H-5
+
+
+@pytest.mark.parametrize("lines,said", [
+    (("Require: foo, bar", "Require: baz"), "foo, bar, baz"),
+    (("Require: foo,\r\n bar", "X-Between: 1", "Require: baz"), "foo, bar, baz"),
+    (("Proxy-Require: foo, bar", "Proxy-Require: baz"), "foo, bar, baz"),
+])
+def test_all_unsupported_are_named(proxy, uac, lines, said):
+    """§8.2.2.3, §16.3 step 5."""
+    answer = ask(proxy, uac, request(uac, "OPTIONS", f"sip:127.0.0.1:{proxy.port}", *lines))
+    assert status(answer) == 420 and header(answer, "Unsupported") == [said]
+
+
+@pytest.mark.parametrize("method,lines,code,name", [("INVITE", (), 405, "Allow"), ("OPTIONS", ("Require: foo", "Require: bar"), 420, "Unsupported")])
+def test_answers_to_strangers_are_small_and_whole(proxy, method, lines, code, name):
+    """T-10 takes away what can be done without, never what the status demands (§21.4.6, §21.4.15)."""
+    with Peer("127.0.0.77") as stranger:
+        text = request(stranger, method, f"sip:127.0.0.1:{proxy.port}", *lines, drop=("Contact",) if method == "OPTIONS" else (),
+                       Call_ID=uuid.uuid4().hex[:6], From="<sip:a@b>;tag=1")
+        answer = ask(proxy, stranger, text)
+        assert status(answer) == code and header(answer, name)
+        assert len(answer) <= 1.5 * len(text)
 
 
 FAULTS = [
