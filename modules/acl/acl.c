@@ -3,6 +3,7 @@
  * acl: who may send to a zone, and whose word counts there, by lists of prefixes. Denied sources meet silence before anything is parsed, or a
  * 403. Provides the role "sources". How an address is found in a list is prefix_set.c.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "chain/mg_module.h"
@@ -39,7 +40,29 @@ static const struct {
 	unsigned bits;
 } canaries[] = {{"192.0.2.1", 24}, {"198.51.100.1", 24}, {"203.0.113.1", 24}, {"2001:db8::1", 32}};
 
-/* Trusting this many is trusting anybody (threat A-8): it holds a canary, or more than a 256th of all addresses. */
+/* IPv6 that is given out by 2000::/3: of that, a prefix shorter than this holds many providers. */
+#define GLOBAL_V6_BITS 3
+#define PROVIDER_BITS  24
+#define SHARE_BITS     8                                            /* a 256th of all addresses */
+#define SHARE_V4       (1ULL << (32 - SHARE_BITS))                  /* in addresses */
+#define SHARE_V6       (1ULL << (64 - GLOBAL_V6_BITS - SHARE_BITS)) /* in networks of 64 bits */
+
+/* Whether nobody else can send from an address of this kind through the Internet. */
+static bool is_inside(const struct prefix *p)
+{
+	static const char *const inside[] = {"10.0.0.0/8",    "172.16.0.0/12", "192.168.0.0/16",
+					     "100.64.0.0/10", "127.0.0.0/8",   "169.254.0.0/16",
+					     "fc00::/7",      "fe80::/10"};
+	struct prefix q;
+
+	for (size_t i = 0; i < sizeof(inside) / sizeof(inside[0]); i++)
+		if (prefix_parse(sv_str(inside[i]), &q) == 0 && p->bits >= q.bits &&
+		    prefix_has(&q, &p->net))
+			return true;
+	return false;
+}
+
+/* Trusting this many is trusting anybody (threat A-8): it holds a canary, or more than a 256th of all addresses, or of IPv6 more than a provider has. */
 static bool is_too_wide(const struct prefix *p)
 {
 	for (size_t i = 0; i < sizeof(canaries) / sizeof(canaries[0]); i++) {
@@ -48,7 +71,70 @@ static bool is_too_wide(const struct prefix *p)
 		    p->bits < canaries[i].bits)
 			return true;
 	}
-	return p->bits < (p->net.family == ADDR_V4 ? 8 : 12);
+	if (p->net.family == ADDR_V4)
+		return p->bits < SHARE_BITS;
+	return p->bits < (is_inside(p) ? 12 : PROVIDER_BITS);
+}
+
+/* Wide ones before those inside of them. */
+static int by_net(const void *a, const void *b)
+{
+	const struct prefix *x = a, *y = b;
+
+	if (x->net.family != y->net.family)
+		return x->net.family < y->net.family ? -1 : 1;
+	int order = memcmp(x->net.ip, y->net.ip, sizeof(x->net.ip));
+	return order ? order : x->bits - y->bits;
+}
+
+/* How many addresses (of IPv6: networks of 64 bits) the prefixes hold together, which are sorted; those that only we can have do not count. */
+static bool sum_too_wide(const struct prefix *p, size_t n)
+{
+	uint64_t v4 = 0, v6 = 0;
+	const struct prefix *last = NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		if ((last && prefix_has(last, &p[i].net)) || is_inside(&p[i]))
+			continue;
+		last = &p[i];
+		if (last->net.family == ADDR_V4)
+			v4 += 1ULL << (32 - last->bits);
+		else
+			v6 += last->bits >= 64 ? 1 : 1ULL << (64 - last->bits);
+	}
+	return v4 > SHARE_V4 || v6 > SHARE_V6;
+}
+
+/* Each prefix alone may be narrow, and all of them the Internet. Returns whether they are few enough; without memory they are not. */
+static bool check_sum(const struct acl_zone_conf *zone)
+{
+	const struct acl_rule *rule = zone->rules.items;
+	struct prefix *all;
+	size_t n = 0, room = 1;
+
+	for (size_t i = 0; i < zone->rules.n; i++)
+		room += rule[i].known ? rule[i].prefixes.n : 0;
+	all = malloc(room * sizeof(*all));
+	for (size_t i = 0; all && i < zone->rules.n; i++) {
+		const struct prefix *p = rule[i].prefixes.items;
+
+		for (size_t j = 0; rule[i].known && j < rule[i].prefixes.n; j++)
+			if (!is_too_wide(&p[j])) /* that one was told */
+				all[n++] = p[j];
+	}
+	if (all && n)
+		qsort(all, n, sizeof(*all), by_net);
+	bool fine = all && !sum_too_wide(all, n);
+	free(all);
+	return fine;
+}
+
+static void check_zone(struct conf_check *check, const void *value)
+{
+	if (!check_sum(value))
+		conf_risk(check, "rules", "acl-any",
+			  "their known prefixes together are more than a 256th of all addresses: "
+			  "requests from there are not limited, and may be relayed");
 }
 
 static void check_rule(struct conf_check *check, const void *value)
@@ -60,7 +146,10 @@ static void check_rule(struct conf_check *check, const void *value)
 		conf_fault(check, "known", "false for what is denied");
 	for (size_t i = 0; rule->known && i < rule->prefixes.n; i++)
 		if (is_too_wide(&p[i])) {
-			conf_risk(check, "prefixes", "acl-any",
+			char item[40];
+
+			snprintf(item, sizeof(item), "prefixes[%zu]", i);
+			conf_risk(check, item, "acl-any",
 				  "sources that nobody can vouch for count as known: their "
 				  "requests are not limited, and may be relayed");
 			break;
@@ -74,8 +163,15 @@ static void check_conf(struct conf_check *check, const void *value)
 
 	for (size_t i = 0; i < conf->zones.n; i++)
 		for (size_t j = 0; j < i; j++)
-			if (strcmp(z[i].zone, z[j].zone) == 0)
-				conf_fault(check, "zones", "each zone once");
+			if (strcmp(z[i].zone, z[j].zone) == 0) {
+				char item[40], first[40];
+
+				snprintf(item, sizeof(item), "zones[%zu].zone", i);
+				snprintf(first, sizeof(first), "zones[%zu].zone", j);
+				conf_fault(check, item, "each zone once (it stands at %s too)",
+					   conf_at(check, first));
+				break;
+			}
 }
 
 static const char *const actions[] = {"allow", "deny", NULL};
@@ -139,7 +235,8 @@ static const struct conf_option zone_options[] = {
 static const struct conf_table zone_table = {.name = "zone",
 					     .help = "the list of a zone",
 					     .size = sizeof(struct acl_zone_conf),
-					     CONF_OPTIONS(zone_options)};
+					     CONF_OPTIONS(zone_options),
+					     .check = check_zone};
 
 static const struct conf_option options[] = {
 	{.name = "zones",

@@ -164,6 +164,26 @@ static void refused_configurations(void **state)
 		       "\"fd00::/12\""),
 		 "fine"},
 		{RISK KNOWN("\"0.0.0.0/0\", \"::/0\""), "fine"},
+		{KNOWN("\"2600::/12\""), "acl-any"},
+		{KNOWN("\"2a00::/23\""), "acl-any"},
+		{KNOWN("\"2a00::/24\", \"2a01::/32\""), "fine"},
+		{KNOWN("\"11.0.0.0/8\""), "fine"},
+		{KNOWN("\"11.0.0.0/8\", \"11.1.0.0/16\", \"11.0.0.0/8\""), "fine"},
+		{KNOWN("\"11.0.0.0/8\", \"12.0.0.1/32\""), "acl-any"},
+		{KNOWN("\"12.0.0.1/32\", \"11.0.0.0/8\""), "rules"},
+		{KNOWN("\"10.0.0.0/8\", \"172.16.0.0/12\", \"192.168.0.0/16\", "
+		       "\"100.64.0.0/10\", \"127.0.0.0/8\", \"203.0.113.0/24\""),
+		 "fine"},
+		{ACL("{ zone = \"home\"; rules = ( { prefixes = ( \"11.0.0.0/8\" ); known = true; "
+		     "}, { prefixes = ( \"12.0.0.0/8\" ); known = true; } ); }"),
+		 "acl-any"},
+		{ACL("{ zone = \"home\"; rules = ( { prefixes = ( \"11.0.0.0/8\" ); known = true; "
+		     "}, { prefixes = ( \"12.0.0.0/8\" ); } ); }, { zone = \"internet\"; rules = "
+		     "( { prefixes = ( \"12.0.0.0/8\" ); known = true; } ); }"),
+		 "fine"},
+		{RISK ACL("{ zone = \"home\"; rules = ( { prefixes = ( \"11.0.0.0/8\" ); known = "
+			  "true; }, { prefixes = ( \"12.0.0.0/8\" ); known = true; } ); }"),
+		 "fine"},
 		{ACL("{ zone = \"home\"; rules = ( { prefixes = ( \"0.0.0.0/0\" ); } ); }"),
 		 "fine"},
 	};
