@@ -39,17 +39,32 @@ static bool is_linklocal_v6(const struct addr *a)
 	return a->family == ADDR_V6 && a->ip[0] == 0xfe && (a->ip[1] & 0xc0) == 0x80;
 }
 
+/* Four decimal numbers, as inet_pton(3) takes them: read in most messages several times, and that copies first. */
 static bool parse_v4(struct sv text, struct addr *out)
 {
-	char z[INET_ADDRSTRLEN];
+	unsigned part = 0, digits = 0, value = 0;
 	uint8_t ip[4];
 
-	if (text.n == 0 || text.n >= sizeof(z) || memchr(text.p, '\0', text.n))
+	if (text.n >= INET_ADDRSTRLEN)
 		return false;
-	memcpy(z, text.p, text.n);
-	z[text.n] = '\0';
-	if (inet_pton(AF_INET, z, ip) != 1) /* refuses leading zeros and fewer than four parts */
+	for (size_t i = 0; i < text.n; i++) {
+		char c = text.p[i];
+
+		if (c >= '0' && c <= '9' && !(digits && value == 0)) { /* 01 is octal to some */
+			value = value * 10 + (unsigned)(c - '0');
+			digits++;
+		} else if (c == '.' && digits && part < 3) {
+			ip[part++] = (uint8_t)value;
+			digits = value = 0;
+		} else {
+			return false;
+		}
+		if (value > 255)
+			return false;
+	}
+	if (part != 3 || !digits)
 		return false;
+	ip[3] = (uint8_t)value;
 	*out = addr_v4(ip, 0);
 	return true;
 }

@@ -51,9 +51,12 @@ static int check_call_id(const struct sip_msg *msg, struct sip_where *at)
 
 	if (!sip_has(msg, SIP_H_CALL_ID))
 		return fault(at, msg->end, SIP_FAULT_MISSING, SIP_H_CALL_ID);
-	for (size_t i = 0; i < v.n; i++)
-		if ((unsigned char)v.p[i] <= ' ' || v.p[i] == ',')
-			return fault(at, off + (uint32_t)i, SIP_FAULT_BAD, SIP_H_CALL_ID);
+	struct lex_ctx e = {.room = msg->buf + msg->len};
+	const char *end = v.p + v.n;
+	/* the class holds all that there are mostly; what else is taken is looked at byte by byte */
+	for (const char *p = v.p; (p = lex_wide(p, end, LEX_TOKEN, &e)) < end; p++)
+		if ((unsigned char)*p <= ' ' || *p == ',')
+			return fault(at, off + (uint32_t)(p - v.p), SIP_FAULT_BAD, SIP_H_CALL_ID);
 	if (v.n == 0)
 		return fault(at, off, SIP_FAULT_BAD, SIP_H_CALL_ID);
 	if (v.n > SIP_IDENT_MAX) {

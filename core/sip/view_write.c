@@ -23,6 +23,17 @@ static void own_length(struct sip_out *out, size_t body)
 	sip_out_copy(out, SV("\r\n"));
 }
 
+/* The last of the lines from position `i` on that stand in this order in the message as well. */
+static unsigned run_end(const struct sip_view *view, unsigned i, bool holds)
+{
+	const struct sip_entry *e = view->entry;
+
+	while (i + 1 < view->n && !e[i + 1].text && e[i + 1].inst == e[i].inst + 1 &&
+	       (holds || e[i + 1].id != SIP_H_CONTENT_LENGTH))
+		i++;
+	return i;
+}
+
 void sip_view_write(struct sip_view *view, struct sip_out *out)
 {
 	const struct sip_msg *msg = view->msg;
@@ -48,8 +59,14 @@ void sip_view_write(struct sip_view *view, struct sip_out *out)
 			said = true;
 		} else if (e && e->text) {
 			sip_out_ref(out, sv_of(e->text, e->value + e->value_n + 2u));
+		} else if (e) {
+			unsigned to = run_end(view, i, holds);
+			struct sv last = sip_line_raw(msg, view->entry[to].inst);
+			sip_out_ref(out,
+				    sv_span(msg->buf + msg->line[e->inst].name, last.p + last.n));
+			i = to;
 		} else {
-			sip_out_ref(out, sip_line_raw(msg, e ? e->inst : i));
+			sip_out_ref(out, sip_line_raw(msg, i));
 		}
 	}
 	if (!said)
