@@ -2,6 +2,7 @@
 """The proxies that are compared: how each is configured, started, asked and stopped."""
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -46,6 +47,17 @@ def free_ports(count: int) -> list[int]:
     for each in held:
         each.close()
     return ports
+
+
+def connections_max() -> int:
+    """As many as any case has, or as the system allows."""
+    wanted, spare = 200_000, 2_000
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    try:
+        resource.prlimit(0, resource.RLIMIT_NOFILE, (wanted + spare, wanted + spare))
+    except (OSError, ValueError):
+        return min(wanted, hard - spare)
+    return wanted
 
 
 def make_certificate(folder: Path) -> tuple[Path, Path]:
@@ -236,7 +248,7 @@ class Margrave(Subject):
             listen.append(f'"tls:127.0.0.1:{self.tls}"')
             tls = f'tls = ( {{ name = "bench"; certificate = "{certificate}"; key = "{key}"; }} );'
         config = self.fill("margrave.cfg", {"WORKERS": setup.workers, "STATE": self.folder / "state", "TLS": tls,
-                                            "LISTEN": ", ".join(listen), "METRICS": f"127.0.0.1:{self.extra}",
+                                            "LISTEN": ", ".join(listen), "METRICS": f"127.0.0.1:{self.extra}", "CONNECTIONS": connections_max(),
                                             "CALLERS": CALLERS,
                                             "STRANGERS": "deny" if setup.refuse == "source" else "allow"})
         return [str(self.exe()), "--config", str(config)]
