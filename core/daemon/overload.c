@@ -48,12 +48,13 @@ static void adjust(struct overload *o, const struct overload_conf *conf, unsigne
 		error = ERROR_MAX;
 	if (error > 0 && intervals > INTERVALS_MAX)
 		intervals = INTERVALS_MAX;
-	bool pause = !lasts(o, error, now_us) && error > 0 && o->level >= OVERLOAD_CLASSES;
+	/* As long as nothing is refused, a wait that only grows below the aim, or is above it for a moment, is no reason to begin. */
+	bool calm = !lasts(o, error, now_us) && o->level >= OVERLOAD_CLASSES;
 	double step = -GAIN_CHANGE * (error - o->error) - GAIN_ERROR * error * intervals;
 
-	if (pause)
+	if (calm)
 		step = 0;
-	else
+	if (!calm || error <= 0)
 		o->error = error;
 	if (load_percent >= conf->transactions_percent)
 		step = -STEP_LOAD;

@@ -184,6 +184,23 @@ static void test_a_pause_is_no_overload(void **state)
 	}
 }
 
+/* Waits that come and go below the aim are what a busy machine looks like: one request in a thousand refused for them is one too many. */
+static void test_below_the_aim_nothing_is_refused(void **state)
+{
+	static const uint64_t waits_us[] = {0,   12000, 4000,  20000, 24000,
+					    100, 24900, 24900, 0,     8000};
+
+	(void)state;
+	struct overload o;
+	uint64_t now = 1000000;
+
+	overload_init(&o);
+	for (unsigned i = 0; i < 1000; i++) {
+		intervals(&o, &now, 1, waits_us[i % 10], 10);
+		assert_int_equal(admitted(&o, OVERLOAD_REST, 50), 50);
+	}
+}
+
 static void test_memory(void **state)
 {
 	(void)state;
@@ -254,6 +271,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order_under_full_overload),
 		cmocka_unit_test(test_two_workers),
+		cmocka_unit_test(test_below_the_aim_nothing_is_refused),
 		cmocka_unit_test(test_long_turns),
 		cmocka_unit_test(test_all_when_idle),
 		cmocka_unit_test(test_order),

@@ -209,9 +209,7 @@ def test_many_under_requests(daemon):
         thread.join()
     assert len(answers) > 100
     codes = {code: answers.count(code) for code in set(answers)}
-    # None is lost. On a busy machine the overload control refuses a few of a closed loop of requests, without any reload too;
-    # whether reloads add to them is not decided here.
-    assert set(codes) <= {200, 503} and codes.get(503, 0) <= len(answers) / 200, codes
+    assert set(codes) == {200}, codes
     assert "reload_rejected" not in daemon.log_text() and "sip_process_died" not in daemon.log_text()
     assert daemon.log_text().count("ev=reloaded") > 5
 
