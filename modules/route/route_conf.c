@@ -4,7 +4,11 @@
  */
 #include "route_conf.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "number.h"
+#include "rules.h"
 
 #define OPEN_RELAY                                                                               \
 	"anybody can send through here to a third party: toll fraud, and calls that seem to be " \
@@ -72,10 +76,118 @@ static void check_rule(struct conf_check *check, const void *value)
 	}
 }
 
+/* ---- rules that no request reaches ---- */
+
+/* What a rule is found by. */
+struct key {
+	const struct route_rule_conf *rule;
+	size_t n;
+	char text[RULES_HOST_MAX]; /* the host's one spelling, or the number's digits */
+};
+
+static int by_key(const void *a, const void *b)
+{
+	const struct key *x = a, *y = b;
+
+	if (!x->rule->domain != !y->rule->domain)
+		return x->rule->domain ? -1 : 1;
+	if (x->n != y->n)
+		return x->n < y->n ? -1 : 1;
+	int order = memcmp(x->text, y->text, x->n);
+	if (order)
+		return order;
+	return x->rule < y->rule ? -1 : x->rule > y->rule; /* as they stand in the file */
+}
+
+static bool same_key(const struct key *a, const struct key *b)
+{
+	return !a->rule->domain == !b->rule->domain && a->n == b->n &&
+	       memcmp(a->text, b->text, a->n) == 0;
+}
+
+static bool has_zone(const struct route_rule_conf *rule, const char *zone)
+{
+	const char *const *from = rule->from.items;
+
+	for (size_t i = 0; i < rule->from.n; i++)
+		if (strcmp(from[i], zone) == 0)
+			return true;
+	return rule->from.n == 0;
+}
+
+/* Whether the first rule takes every request that the second would. */
+static bool hides(const struct route_rule_conf *first, const struct route_rule_conf *second)
+{
+	const char *const *from = second->from.items;
+	bool all = first->from.n == 0 || second->from.n > 0;
+
+	for (size_t i = 0; i < second->from.n && all; i++)
+		all = has_zone(first, from[i]);
+	return all && (first->sources == ROUTE_ANY || second->sources == ROUTE_KNOWN);
+}
+
+static void tell_hidden(struct conf_check *check, const struct route_conf *conf,
+			const struct route_rule_conf *first, const struct route_rule_conf *second)
+{
+	const struct route_rule_conf *rule = conf->rules.items;
+	const char *what = second->domain ? "domain" : "prefix";
+	char item[40], other[40];
+
+	snprintf(item, sizeof(item), "rules[%td].%s", second - rule, what);
+	snprintf(other, sizeof(other), "rules[%td].%s", first - rule, what);
+	conf_fault(check, item,
+		   "another %s, zones (from) or sources than at %s: of these two rules the first "
+		   "takes every request",
+		   what, conf_at(check, other));
+}
+
+/* The keys of equal spelling from `key` on. Returns how many. */
+static size_t check_equal(struct conf_check *check, const struct route_conf *conf,
+			  const struct key *key, size_t n)
+{
+	size_t equal = 1;
+
+	for (; equal < n && same_key(key, &key[equal]); equal++) {
+		size_t i = 0;
+
+		while (i < equal && !hides(key[i].rule, key[equal].rule))
+			i++;
+		if (i < equal)
+			tell_hidden(check, conf, key[i].rule, key[equal].rule);
+	}
+	return equal;
+}
+
+static void check_hidden(struct conf_check *check, const struct route_conf *conf)
+{
+	const struct route_rule_conf *rule = conf->rules.items;
+	size_t n = conf->rules.n;
+	struct key *key = calloc(n + 1, sizeof(*key));
+
+	for (size_t i = 0; key && i < n; i++) {
+		key[i].rule = &rule[i];
+		if (rule[i].domain) {
+			key[i].n = rules_host(sv_str(rule[i].domain), key[i].text);
+		} else {
+			key[i].n = strlen(rule[i].prefix); /* at most NUMBER_MAX */
+			memcpy(key[i].text, rule[i].prefix, key[i].n);
+		}
+	}
+	if (!key) {
+		conf_fault(check, "rules", "fewer of them: out of memory");
+		return;
+	}
+	qsort(key, n, sizeof(*key), by_key);
+	for (size_t i = 0; i < n;)
+		i += check_equal(check, conf, &key[i], n - i);
+	free(key);
+}
+
 static void check_conf(struct conf_check *check, const void *value)
 {
 	const struct route_conf *conf = value;
 
+	check_hidden(check, conf);
 	if (conf->relay == ROUTE_RELAY_ANY)
 		conf_risk(check, "relay", "open-relay", OPEN_RELAY);
 }

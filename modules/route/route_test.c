@@ -267,6 +267,26 @@ static void refused_configurations(void **state)
 		{RULES("{ domain = \"a\"; hops = ( { uri = \"sip:b\"; zone = \"dmz\"; } ); }"),
 		 "there is no zone \"dmz\""},
 		{RULES("{ }"), "either domain or prefix"},
+		{RULES("{ domain = \"example.com\"; },\n{ domain = \"EXAMPLE.com\"; }"),
+		 ":2: modules[0].rules[1].domain: found \"EXAMPLE.com\", allowed: another domain, "
+		 "zones (from) or sources than at t.cfg:1"},
+		{RULES("{ domain = \"a.\"; }, { domain = \"a\"; from = ( \"home\" ); }"),
+		 "another"},
+		{RULES("{ domain = \"[2001:db8::1]\"; }, { domain = \"[2001:DB8:0::1]\"; }"),
+		 "another"},
+		{RULES("{ prefix = \"+49\"; }, { prefix = \"+49\"; }"), "another prefix"},
+		{RULES("{ domain = \"*\"; }, { domain = \"*\"; }"), "another"},
+		{RULES("{ domain = \"a\"; from = ( \"home\" ); }, { domain = \"a\"; from = ( "
+		       "\"home\", "
+		       "\"internet\" ); }, { domain = \"A\"; }, { domain = \"b\"; }, { prefix = "
+		       "\"1\"; }"),
+		 "fine"},
+		{RULES("{ domain = \"a\"; }, { domain = \"a\"; sources = \"any\"; action = "
+		       "\"reject\"; }"),
+		 "fine"},
+		{RULES("{ domain = \"a\"; sources = \"any\"; action = \"reject\"; }, { domain = "
+		       "\"a\"; }"),
+		 "another"},
 		{RULES("{ domain = \"a\"; prefix = \"1\"; }"), "either domain or prefix"},
 		{RULES("{ prefix = \"49-30\"; }"), "digits"},
 		{RULES("{ prefix = \"4+\"; }"), "digits"},

@@ -8,14 +8,12 @@
 
 #include "number.h"
 
-#define HOST_MAX 256
-
 /* A domain with its rules. The name is as it is compared: lower case, an address in its one spelling, ".example.com" with its dot. */
 struct domain {
 	struct map_node node;
 	struct rule *first;
 	size_t n;
-	char name[HOST_MAX];
+	char name[RULES_HOST_MAX];
 };
 
 struct rules {
@@ -28,8 +26,7 @@ struct rules {
 
 /* ---- hosts ---- */
 
-/* The one spelling of a host. Returns bytes, 0 for one that is too long. */
-static size_t host_of(struct sv host, char out[HOST_MAX])
+size_t rules_host(struct sv host, char out[RULES_HOST_MAX])
 {
 	struct addr addr;
 
@@ -37,7 +34,7 @@ static size_t host_of(struct sv host, char out[HOST_MAX])
 		return addr_write(&addr, ADDR_URI, out);
 	if (host.n > 1 && host.p[host.n - 1] == '.')
 		host.n--; /* the root of all domains */
-	if (host.n >= HOST_MAX)
+	if (host.n >= RULES_HOST_MAX)
 		return 0;
 	for (size_t i = 0; i < host.n; i++)
 		out[i] = sv_lower(host.p[i]);
@@ -57,7 +54,7 @@ static struct domain *make_domain(struct rules *r, struct sv text)
 
 	if (!d)
 		return NULL;
-	d->n = host_of(text, d->name);
+	d->n = rules_host(text, d->name);
 	there = find_domain(r, sv_of(d->name, d->n));
 	if (!there && map_insert(&r->domains, &d->node, sv_of(d->name, d->n)) == 0)
 		return d;
@@ -217,8 +214,8 @@ static const struct rule *first_fit(const struct rule *rule, const struct rules_
 
 static const struct rule *by_host(const struct rules *r, const struct rules_query *query)
 {
-	char host[HOST_MAX];
-	size_t n = host_of(query->uri->host, host);
+	char host[RULES_HOST_MAX];
+	size_t n = rules_host(query->uri->host, host);
 	struct sv rest = sv_of(host, n);
 
 	while (rest.n) {

@@ -9,6 +9,7 @@
 #include "route_conf.h"
 
 #define RULES_ZONES_MAX 256
+#define RULES_HOST_MAX  256
 
 struct hop {
 	const struct route_hop_conf *conf;
@@ -33,6 +34,10 @@ struct rules_query {
 };
 
 struct rules; /* immutable: any thread may search it */
+
+/* The one spelling of a host by which rules are found: lower case, without the dot of the root, an address as addr_write has it. Returns
+ * bytes, 0 for one that is too long. */
+size_t rules_host(struct sv host, char out[RULES_HOST_MAX]);
 
 /* Compile. Returns 0, MG_ENOMEM, or MG_ENOENT with the fault reported to `setup`. */
 MG_MUST_CHECK int rules_new(struct rules **out, const struct route_conf *conf,
