@@ -12,6 +12,7 @@
 #include <event2/http.h>
 #include <event2/listener.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,12 +24,17 @@
 #define HEAD_MAX  8192
 #define CONNS_MAX 32
 #define LIFE_MS   5000
+#define GRACE_MS  100   /* who has not asked by then leaves when others wait */
+#define STUCK_MS  1000  /* who does not take the answer by then does */
+#define CROWD_MS  50    /* how often others are looked for while it is full */
+#define CROWD_OUT 8     /* connections that leave at a time */
 #define RETRY_MS  1000  /* without descriptors or memory: until the next connection is tried */
 #define RESERVE   16384 /* bytes, several times what evhttp takes for a connection */
 
 struct conn {
 	struct bufferevent *bev;
 	uint64_t until_ms; /* WHEEL_NEVER: its end was made */
+	bool asked;        /* all of its request came */
 };
 
 struct http {
@@ -41,6 +47,7 @@ struct http {
 	struct loop_hook hook;
 	struct wheel_timer timer;
 	uint64_t retry_ms; /* nothing is accepted before */
+	uint64_t crowd_ms; /* while it is full: when to look who waits */
 	bool accepting;
 	void *reserve; /* freed for evhttp to allocate from; there while `accepting` */
 	unsigned n;
@@ -142,7 +149,11 @@ static void answer(struct http *http, struct evhttp_request *req)
 static void requested(struct evhttp_request *req, void *arg)
 {
 	struct http *http = arg;
+	const struct bufferevent *bev =
+		evhttp_connection_get_bufferevent(evhttp_request_get_connection(req));
 
+	for (unsigned i = 0; i < http->n; i++)
+		http->conns[i].asked |= http->conns[i].bev == bev;
 	loop_enter(http->loop, "http");
 	answer(http, req);
 	loop_leave(http->loop, "http");
@@ -168,7 +179,8 @@ static struct bufferevent *conn_new(struct event_base *base, void *arg)
 		return NULL;
 	bufferevent_setwatermark(bev, EV_READ, 0, (size_t)2 * HEAD_MAX);
 	bufferevent_incref(bev);
-	http->conns[http->n++] = (struct conn){bev, loop_clock_us() / 1000 + LIFE_MS};
+	http->conns[http->n++] =
+		(struct conn){.bev = bev, .until_ms = loop_clock_us() / 1000 + LIFE_MS};
 	return bev;
 }
 
@@ -220,8 +232,15 @@ static void accept_again(struct http *http)
 
 static void set_timer(struct http *http)
 {
-	uint64_t due = http->retry_ms > loop_now_ms(http->loop) ? http->retry_ms : WHEEL_NEVER;
+	uint64_t now = loop_now_ms(http->loop);
+	uint64_t due = http->retry_ms > now ? http->retry_ms : WHEEL_NEVER;
 
+	if (http->n < CONNS_MAX)
+		http->crowd_ms = WHEEL_NEVER;
+	else if (http->crowd_ms == WHEEL_NEVER)
+		http->crowd_ms = now + CROWD_MS;
+	if (http->crowd_ms < due)
+		due = http->crowd_ms;
 	for (unsigned i = 0; i < http->n; i++)
 		if (http->conns[i].until_ms < due)
 			due = http->conns[i].until_ms;
@@ -253,19 +272,57 @@ static void turn_ends(struct loop_hook *hook)
 	set_timer(http);
 }
 
-/* Connections whose life is over are hung up; evhttp sees it in the next turn, and lets go of them. */
+/* Hung up; evhttp sees it in the next turn, and lets go of it. */
+static void hang_up(struct conn *conn)
+{
+	conn->until_ms = WHEEL_NEVER;
+	(void)shutdown(bufferevent_getfd(conn->bev), SHUT_RDWR);
+}
+
+/* Whether it has had its time, when others wait: that depends on what it did with it. */
+static bool is_lazy(const struct conn *conn, uint64_t now_ms)
+{
+	uint64_t patience = conn->asked ? STUCK_MS : GRACE_MS;
+
+	return conn->until_ms != WHEEL_NEVER && now_ms + LIFE_MS >= conn->until_ms + patience;
+}
+
+static struct conn *oldest_lazy(struct http *http, uint64_t now_ms)
+{
+	struct conn *oldest = NULL;
+
+	for (unsigned i = 0; i < http->n; i++) {
+		struct conn *conn = &http->conns[i];
+
+		if (is_lazy(conn, now_ms) && (!oldest || conn->until_ms < oldest->until_ms))
+			oldest = conn;
+	}
+	return oldest;
+}
+
+/* All places are taken: silent connections must not keep others out for all of their life. */
+static void make_room(struct http *http, uint64_t now_ms)
+{
+	struct pollfd waiting = {.fd = http->fd, .events = POLLIN};
+	struct conn *conn;
+
+	http->crowd_ms = now_ms + CROWD_MS;
+	if (poll(&waiting, 1, 0) <= 0)
+		return;
+	for (unsigned i = 0; i < CROWD_OUT && (conn = oldest_lazy(http, now_ms)); i++)
+		hang_up(conn);
+}
+
 static void timer_fires(struct wheel_timer *timer, uint64_t now_ms)
 {
 	struct http *http = container_of(timer, struct http, timer);
 
 	for (unsigned i = 0; i < http->n; i++) {
-		struct conn *conn = &http->conns[i];
-
-		if (conn->until_ms > now_ms)
-			continue;
-		conn->until_ms = WHEEL_NEVER;
-		(void)shutdown(bufferevent_getfd(conn->bev), SHUT_RDWR);
+		if (http->conns[i].until_ms <= now_ms)
+			hang_up(&http->conns[i]);
 	}
+	if (http->n == CONNS_MAX && http->crowd_ms <= now_ms)
+		make_room(http, now_ms);
 }
 
 /* ---- the server ---- */
@@ -303,8 +360,12 @@ struct http *http_new(struct loop *loop, int listening_fd, http_fn *fn, void *ar
 
 	if (!http)
 		return NULL;
-	*http = (struct http){
-		.loop = loop, .fd = listening_fd, .fn = fn, .arg = arg, .accepting = true};
+	*http = (struct http){.loop = loop,
+			      .fd = listening_fd,
+			      .fn = fn,
+			      .arg = arg,
+			      .crowd_ms = WHEEL_NEVER,
+			      .accepting = true};
 	wheel_timer_init(&http->timer, timer_fires);
 	if (!set_up(http)) {
 		if (http->evhttp)

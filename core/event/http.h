@@ -4,7 +4,9 @@
  * is its caller's. Called by the thread that serves an operator.
  *
  * Bounds: a request's head is at most 8 KiB (400 beyond), a body none (413), 32 connections at a time
- * (more wait in the listener's queue), 5 s in all for a connection, which carries one request.
+ * (more wait in the listener's queue), 5 s in all for a connection, which carries one request. While
+ * others wait, the oldest of those that have not asked within 100 ms, or not taken their answer within
+ * a second, are hung up, eight every 50 ms.
  * Methods other than GET and HEAD are answered 405.
  */
 #ifndef MG_EVENT_HTTP_H

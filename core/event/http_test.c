@@ -318,6 +318,40 @@ static void more_than_fit_wait(void **state)
 	web_close(&web);
 }
 
+/* What silent connections hold is given to those who wait, and who waits is none of them. */
+static void the_silent_make_room(void **state)
+{
+	struct web web;
+	int fds[CONNS_MAX + 1];
+	uint64_t start;
+	char byte;
+
+	(void)state;
+	web_open(&web);
+	for (unsigned i = 0; i < CONNS_MAX; i++)
+		fds[i] = call(&web);
+	turns(&web, CONNS_MAX + 5);
+	start = loop_clock_us();
+	while (loop_clock_us() - start < 250000)
+		assert_int_equal(loop_turn(web.loop, 10), 0);
+	assert_int_equal(connections(&web, CONNS_MAX), CONNS_MAX); /* nobody waits: all stay */
+	start = loop_clock_us();
+	fds[CONNS_MAX] = call(&web);
+	say(fds[CONNS_MAX], "GET /metrics HTTP/1.1\r\n\r\n");
+	while (web.asked == 0 && loop_clock_us() - start < 4000000)
+		assert_int_equal(loop_turn(web.loop, 10), 0);
+	assert_int_equal(web.asked, 1);
+	assert_true(loop_clock_us() - start < 2000000);
+	assert_non_null(strstr(hear(&web, fds[CONNS_MAX]), "up 1"));
+	assert_int_equal(recv(fds[0], &byte, 1, 0), 0);              /* the oldest */
+	assert_int_equal(recv(fds[CONNS_MAX - 1], &byte, 1, 0), -1); /* not the youngest */
+	for (unsigned i = 0; i < CONNS_MAX; i++)
+		close(fds[i]);
+	turns(&web, 5);
+	assert_int_equal(connections(&web, 0), 0);
+	web_close(&web);
+}
+
 static void slow_ones_are_cut_off(void **state)
 {
 	struct web web;
@@ -437,6 +471,7 @@ int main(void)
 		cmocka_unit_test(heads_are_bounded),
 		cmocka_unit_test(may_come_in_pieces),
 		cmocka_unit_test(more_than_fit_wait),
+		cmocka_unit_test(the_silent_make_room),
 		cmocka_unit_test(slow_ones_are_cut_off),
 		cmocka_unit_test(sending_ahead_is_bounded),
 		cmocka_unit_test(no_descriptor_is_no_reason_to_spin),
