@@ -5,6 +5,8 @@
  */
 #include "router/route_priv.h"
 
+#define GAVE_UP SV("SIP;cause=408;text=\"Request Timeout\"")
+
 static void branch_try(struct route_branch *b);
 static void look_up(struct route_branch *b);
 
@@ -74,7 +76,16 @@ static void arm_timer_c(struct route_branch *b)
 	wheel_add(loop_wheel(route->env.loop), &b->timer_c, due);
 }
 
-/* §16.8: a branch that rang is cancelled, and its 487 will count as 408; one that was silent has timed out. */
+/* It counts as done, its CANCEL goes on by itself. The client transaction stays its own: should it answer all the same while others ring, that is an answer as any. */
+static void leave(struct route_branch *b)
+{
+	txn_client_keep_2xx(b->client, b->ctx->server, NULL, SV(""));
+	txn_client_cancel(b->client, GAVE_UP);
+	context_branch_done(b, 408, NULL);
+}
+
+/* §16.8: a branch that was silent has timed out. One that rang is cancelled, and counts as timed out: at once where others are to be tried, else with its 487, so that
+ * a 2xx which crosses the CANCEL is not preceded by a refusal. */
 static void on_timer_c(struct wheel_timer *t, uint64_t now_ms)
 {
 	struct route_branch *b = container_of(t, struct route_branch, timer_c);
@@ -82,13 +93,10 @@ static void on_timer_c(struct wheel_timer *t, uint64_t now_ms)
 	(void)now_ms;
 	route_count(b->ctx->route, ROUTE_STAT_TIMER_C);
 	b->timed_out = true;
-	if (b->rang) {
-		txn_client_cancel(b->client, SV("SIP;cause=408;text=\"Request Timeout\""));
-		return;
-	}
-	/* It may be answered before the CANCEL that is owed arrives: that 2xx has to go back too. */
-	txn_client_keep_2xx(b->client, b->ctx->server, NULL, SV(""));
-	branch_end(b, 408, NULL);
+	if (b->rang && b->ctx->started == b->ctx->n_targets)
+		txn_client_cancel(b->client, GAVE_UP);
+	else
+		leave(b);
 }
 
 /* What is tried behind the present hop. `answered`: it was there, and said no. */
@@ -160,6 +168,18 @@ static void on_final(struct route_branch *b, unsigned status, struct tp_rx *rx)
 		branch_end(b, status, rx);
 }
 
+/* Of a branch that was left only a 2xx counts. */
+static void on_late_response(struct route_branch *b, struct tp_rx *rx)
+{
+	unsigned status = rx->msg->status;
+
+	if (status < 200)
+		return;
+	note_health(b, rx->msg);
+	if (status >= 300 || !context_forward(b->ctx, b, rx->msg, status))
+		branch_drop(b);
+}
+
 static void on_response(struct txn_client *client, struct tp_rx *rx)
 {
 	struct route_branch *b = txn_client_user(client);
@@ -167,6 +187,10 @@ static void on_response(struct txn_client *client, struct tp_rx *rx)
 
 	if (status == 100)
 		return;
+	if (b->state == BRANCH_DONE) {
+		on_late_response(b, rx);
+		return;
+	}
 	if (status >= 300) {
 		on_final(b, status, rx);
 		return;
@@ -194,7 +218,9 @@ static void on_failed(struct txn_client *client, int err)
 	if (!b->large_tcp && !b->via_flow)
 		dns_target_failed(route->env.dns_shared, &b->to.addr, b->to.transport,
 				  route_now(route), 0);
-	if (txn_client_cancelled(client))
+	if (b->state == BRANCH_DONE)
+		branch_drop(b);
+	else if (txn_client_cancelled(client))
 		branch_end(b, b->timed_out ? 408 : 487, NULL);
 	else if (b->rang)
 		branch_end(b, status, NULL);

@@ -318,6 +318,38 @@ def test_who_rings_too_long_is_cancelled(world):
     world.final(text, 486)
 
 
+def test_who_rings_too_long_and_hears_no_cancel(world):
+    """The next one is not kept waiting by who was given up (§16.8); what it refuses now goes nowhere."""
+    text = world.invite("sip:bob@ring.test")
+    got = until(world.callees[0], "INVITE")
+    world.say(0, got, 180)
+    until(world.callees[0], "CANCEL")
+    begin = time.monotonic()
+    late = until(world.callees[1], "INVITE")
+    assert time.monotonic() - begin < 0.5  # the CANCEL alone is tried for 6.4 s
+    world.say(1, late, 180)
+    world.say(0, got, 603)
+    until(world.callees[0], "ACK")
+    world.say(1, late, 486)
+    world.final(text, 486)
+
+
+def test_who_rings_too_long_and_picks_up(world):
+    """A 200 that crosses the CANCEL while the next one rings is an answer as any: that one is cancelled."""
+    text = world.invite("sip:bob@ring.test")
+    got = until(world.callees[0], "INVITE")
+    world.say(0, got, 180)
+    until(world.callees[0], "CANCEL")
+    late = until(world.callees[1], "INVITE")
+    world.say(1, late, 180)
+    world.say(0, got, 200, contact(world.callees[0]))
+    answer = until(world.uac, 200)
+    assert "tag=t0" in header(answer, "To")[0]
+    world.uac.send(ack_of(world.uac, text, answer), world.address)
+    until(world.callees[0], "ACK")
+    world.cancelled(1, late)
+
+
 def test_cancel_stops_the_series(world):
     text = world.invite("sip:bob@serial.test")
     got = until(world.callees[0], "INVITE")
