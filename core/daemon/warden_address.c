@@ -11,12 +11,28 @@
 #include "daemon/warden_priv.h"
 
 #define SETTLE_MS    200
+#define AGAIN_MAX_MS 10000
 #define READS_A_TURN 64
 
 static void on_settled(struct wheel_timer *t, uint64_t now_ms)
 {
 	(void)now_ms;
 	reload_same(container_of(t, struct warden, settle), false);
+}
+
+static void look_in(struct warden *w, uint64_t ms)
+{
+	wheel_del(loop_wheel(w->loop), &w->settle);
+	wheel_add(loop_wheel(w->loop), &w->settle, loop_now_ms(w->loop) + ms);
+}
+
+void addresses_look_again(struct warden *w, unsigned failures)
+{
+	uint64_t ms = SETTLE_MS;
+
+	for (unsigned i = 0; i < failures && ms < AGAIN_MAX_MS; i++)
+		ms *= 2;
+	look_in(w, ms < AGAIN_MAX_MS ? ms : AGAIN_MAX_MS);
 }
 
 static void on_change(struct loop_watch *watch, unsigned events)
@@ -31,8 +47,7 @@ static void on_change(struct loop_watch *watch, unsigned events)
 		    errno != ENOBUFS)
 			break;
 	}
-	wheel_del(loop_wheel(w->loop), &w->settle);
-	wheel_add(loop_wheel(w->loop), &w->settle, loop_now_ms(w->loop) + SETTLE_MS);
+	look_in(w, SETTLE_MS);
 }
 
 void addresses_follow(struct warden *w)

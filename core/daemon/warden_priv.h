@@ -51,6 +51,8 @@ struct warden {
 	struct holding *offered; /* sent by a reload, not answered yet; NULL: none */
 	bool again;              /* another reload was asked for meanwhile */
 	bool renew;              /* the same text anew: keys or addresses have changed */
+	unsigned failures;       /* of the same text anew, in a row; tried again until it works */
+	bool keys_new;           /* not for addresses alone */
 	uint64_t generation;
 	struct key_store *keys;
 	uint64_t keys_ms; /* when those of tickets change */
@@ -110,7 +112,7 @@ uint64_t child_back_off_ms(unsigned deaths);
 
 /* Load the file and offer it to the child; after the one that is under way, if one is. */
 void reload_begin(struct warden *w);
-/* Offer the text that runs once more, if addresses have changed or `always`. */
+/* Offer the text that runs once more, if addresses have changed or `always`. What fails is told once and tried again. */
 void reload_same(struct warden *w, bool always);
 /* The child took what was offered, or did not. */
 void reload_done(struct warden *w, bool taken);
@@ -140,6 +142,8 @@ MG_MUST_CHECK int rights_descriptors(const struct settings *s, size_t sockets, b
 /* Follow the addresses of this machine; without it, one line says so. */
 void addresses_follow(struct warden *w);
 void addresses_leave(struct warden *w);
+/* Look again, later with each failure. */
+void addresses_look_again(struct warden *w, unsigned failures);
 
 void warden_say(enum log_level level, const char *event, const char *key, const char *value);
 

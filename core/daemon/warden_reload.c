@@ -67,6 +67,15 @@ void reload_begin(struct warden *w)
 	conf_faults_done(&faults);
 }
 
+/* An address that somebody holds yet, or no descriptors: nobody would ask again. */
+static void same_failed(struct warden *w, bool always, const struct conf_faults *faults)
+{
+	if (w->failures++ == 0)
+		tell_faults(faults);
+	w->keys_new = always;
+	addresses_look_again(w, w->failures);
+}
+
 void reload_same(struct warden *w, bool always)
 {
 	struct conf_faults faults;
@@ -75,6 +84,7 @@ void reload_same(struct warden *w, bool always)
 		w->renew = true;
 		return;
 	}
+	always = always || w->keys_new;
 	conf_faults_init(&faults);
 	struct holding *next = holding_new(NULL, ++w->generation, w->running, &faults);
 	if (next && !always && holding_same(next, w->running)) {
@@ -82,7 +92,12 @@ void reload_same(struct warden *w, bool always)
 		next = NULL;
 	}
 	w->renew = !offer(w, next, &faults);
-	tell_faults(&faults);
+	if (faults.n) {
+		same_failed(w, always, &faults);
+	} else {
+		w->failures = 0;
+		w->keys_new = false;
+	}
 	conf_faults_done(&faults);
 }
 

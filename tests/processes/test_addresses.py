@@ -1,58 +1,32 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Addresses that come and go, in a network namespace: a listener on an interface follows them."""
-import ctypes
 import os
 import subprocess
-import threading
-import uuid
+import time
 
 import pytest
-from margrave import MODULES, Daemon, Peer, status
-from sip_call import request
+from margrave import MODULES, Daemon, status
+from netns import ip, namespace, peer_in, within
+from sip_call import Call, request
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for a network namespace")
-CLONE_NEWNET = 0x40000000
 PORT = 5060
 
 
-def ip(*args: str) -> None:
-    subprocess.run(["ip", *args], check=True)
-
-
 @pytest.fixture(name="netns")
-def namespace():
-    name = f"mg-{uuid.uuid4().hex[:8]}"
-    ip("netns", "add", name)
-    try:
-        ip("-n", name, "link", "set", "lo", "up")
-        ip("-n", name, "link", "add", "wan", "type", "veth", "peer", "name", "lan")
-        ip("-n", name, "link", "set", "lan", "up")
-        ip("-n", name, "link", "set", "wan", "up")
-        ip("-n", name, "addr", "add", "192.0.2.1/24", "dev", "wan")
+def network():
+    with namespace(wan=["192.0.2.1/24"], lan=["198.51.100.1/24"]) as name:
         yield name
-    finally:
-        ip("netns", "del", name)
 
 
-def ask(netns: str, host: str) -> int:
+def ask(netns: str, host: str, seconds: float = 1.0) -> int:
     """The status of an OPTIONS to `host` from within the namespace; 0: no answer."""
-    result = []
-
-    def inside() -> None:
-        with open(f"/run/netns/{netns}", encoding="ascii") as file:
-            if ctypes.CDLL(None).setns(file.fileno(), CLONE_NEWNET) != 0:
-                return
-        try:
-            with Peer(host) as peer:
-                peer.send(request(peer, "OPTIONS", f"sip:[{host}]:{PORT}" if ":" in host else f"sip:{host}:{PORT}"), (host, PORT))
-                result.append(status(peer.receive(1.0)))
-        except OSError:
-            result.append(0)
-
-    thread = threading.Thread(target=inside)  # of its own, which the namespace ends with
-    thread.start()
-    thread.join()
-    return result[0]
+    try:
+        with peer_in(netns, host) as peer:
+            peer.send(request(peer, "OPTIONS", f"sip:[{host}]:{PORT}" if ":" in host else f"sip:{host}:{PORT}"), (host, PORT))
+            return status(peer.receive(seconds))
+    except OSError:
+        return 0
 
 
 def change(daemon: Daemon, *args: str) -> None:
@@ -65,9 +39,7 @@ def change(daemon: Daemon, *args: str) -> None:
 @pytest.fixture(name="daemon")
 def running(tmp_path, netns):
     daemon = Daemon(tmp_path, f'zones = ( {{ name = "wan"; listen = ( "udp:wan:{PORT}", "tcp:wan:{PORT}" ); }} );\n{MODULES}')
-    daemon.netns = netns
-    daemon.through = ["ip", "netns", "exec", netns]
-    with daemon:
+    with within(daemon, netns):
         yield daemon
 
 
@@ -100,3 +72,37 @@ def test_many_changes_are_one(daemon):
     daemon.wait_log(r"(?s)ev=reloaded.*ev=reloaded", after=after)
     assert ask(daemon.netns, "192.0.2.39") == 200
     assert daemon.log_text().count("ev=reloaded") < 10
+
+
+def test_returns_while_a_call_rings(daemon):
+    """PPPoE: the address leaves and comes back. The call that rang meanwhile goes on, others can be made at once, by datagrams and by streams."""
+    before = len(daemon.log_text())
+    with peer_in(daemon.netns, "198.51.100.1") as uac, peer_in(daemon.netns, "198.51.100.1") as uas:
+        call = Call(uac, uas, ("192.0.2.1", PORT)).offer().ring()
+        for _ in range(2):
+            change(daemon, "del", "192.0.2.1/24")
+            change(daemon, "add", "192.0.2.1/24")
+        for _ in range(8):  # whichever socket of the address they come to
+            assert ask(daemon.netns, "192.0.2.1") == 200
+        with peer_in(daemon.netns, "192.0.2.1", tcp_to=("192.0.2.1", PORT)) as stream:
+            stream.send(request(stream, "OPTIONS", f"sip:192.0.2.1:{PORT};transport=tcp"))
+            assert status(stream.receive()) == 200
+        call.answer().bye()
+        Call(uac, uas, ("192.0.2.1", PORT)).offer().ring().answer().bye()
+    assert "reload_rejected" not in daemon.log_text()[before:]
+    assert daemon.stop() == 0
+
+
+def test_somebody_else_has_it(daemon):
+    """Another program has the port of an address that comes: told once, and tried until it is free."""
+    subprocess.run(["ip", "netns", "exec", daemon.netns, "sysctl", "-qw", "net.ipv4.ip_nonlocal_bind=1"], check=True)
+    after = len(daemon.log_text())
+    with peer_in(daemon.netns, "192.0.2.9", PORT):
+        ip("-n", daemon.netns, "addr", "add", "192.0.2.9/24", "dev", "wan")
+        daemon.wait_log(r"ev=reload_rejected .*in", after=after)
+        time.sleep(1.5)  # some tries
+        assert ask(daemon.netns, "192.0.2.1") == 200
+        assert daemon.log_text()[after:].count("ev=reload_rejected") == 1
+    daemon.wait_log(r"ev=reloaded", seconds=10, after=after)
+    assert daemon.log_text()[after:].count("ev=reload_rejected") == 1
+    assert ask(daemon.netns, "192.0.2.9") == 200
