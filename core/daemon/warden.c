@@ -17,6 +17,7 @@
 #define STUCK_MS       5000  /* a callback that takes longer ends the process */
 #define ABORT_MS       2000  /* how long it may take to die of it */
 #define STOP_MS        35000
+#define STOP_NOW_MS    10000
 #define DEATHS_AT_ONCE 3
 #define NO_PROCESS_MS  10000
 #define TICKETS_MS     86400000 /* a day */
@@ -201,10 +202,11 @@ static void on_child(void *arg, int signo)
 
 static void check_child(struct warden *w, uint64_t now_ms)
 {
-	uint64_t patience = w->stops    ? STOP_MS
-			    : w->killed ? ABORT_MS
-			    : w->ready  ? SILENCE_MS
-					: START_MS;
+	uint64_t patience = w->killed       ? ABORT_MS
+			    : w->stops > 1  ? STOP_NOW_MS
+			    : w->stops == 1 ? STOP_MS
+			    : w->ready      ? SILENCE_MS
+					    : START_MS;
 
 	if (w->quiet) {
 		w->quiet = false;
@@ -213,6 +215,11 @@ static void check_child(struct warden *w, uint64_t now_ms)
 	}
 	if (now_ms - w->heard_ms <= patience)
 		return;
+	if (w->stops == 1 && !w->killed) { /* a call may ring for minutes */
+		warden_say(LOG_WARNING, "stop_does_not_wait", NULL, NULL);
+		stop(w, false);
+		return;
+	}
 	end_child(w, w->killed || w->stops ? SIGKILL : SIGABRT,
 		  w->stops ? "stop_takes_too_long" : "sip_process_silent");
 }
