@@ -77,6 +77,13 @@ static uint16_t zone_now(const struct tp_config *was, uint16_t zone, const struc
 	return TP_ANY_ZONE;
 }
 
+/* All but the descriptors: other workers may be closing theirs. */
+static void note_gone(struct gone *gone, const struct tp_config *of, const struct tp_listener *l)
+{
+	gone->of = of;
+	memcpy(&gone->listener, l, offsetof(struct tp_listener, fd));
+}
+
 /* What is gone when `config` follows the present one: what was gone before, and what it has no more. Returns false without memory. */
 static bool gather_gone(const struct tp *tp, const struct tp_config *config, struct gone **out,
 			unsigned *n)
@@ -92,7 +99,7 @@ static bool gather_gone(const struct tp *tp, const struct tp_config *config, str
 			gone[(*n)++] = tp->gone[i];
 	for (unsigned i = 0; gone && was && i < was->n_listeners; i++)
 		if (!listener_in(config, was->listeners[i]->id))
-			gone[(*n)++] = (struct gone){.of = was, .listener = *was->listeners[i]};
+			note_gone(&gone[(*n)++], was, was->listeners[i]);
 	for (unsigned i = 0; i < *n; i++) {
 		gone[i].listener.zone = zone_now(was, gone[i].listener.zone, config);
 		gone[i].back = has_address(config, &gone[i].listener);

@@ -14,7 +14,7 @@ struct udp;   /* this worker's datagram sockets: udp.c */
 struct names; /* who we are by the present configuration: local.c */
 struct asker; /* what the kernel says of source addresses: pick.c */
 
-/* A listener that the present configuration has no more. */
+/* A listener that the present configuration has no more; its descriptors are not in it. */
 struct gone {
 	const struct tp_config *of; /* had it last */
 	bool back;                  /* the present one has another at its address: both are read */
