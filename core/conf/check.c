@@ -92,7 +92,8 @@ static void add_found(const struct target *t, bool whole, struct conf_line *out)
 		conf_line_add(out, "nothing");
 }
 
-static void report(struct conf_check *check, const char *name, const char *allowed)
+/* `why` may be NULL. */
+static void report(struct conf_check *check, const char *name, const char *why, const char *allowed)
 {
 	struct target t = find(check, name);
 	struct conf_loader *l = check->loader;
@@ -100,6 +101,8 @@ static void report(struct conf_check *check, const char *name, const char *allow
 
 	conf_line_init(&found);
 	add_found(&t, *name == '\0', &found);
+	if (why)
+		conf_line_add(&found, " (%s)", why);
 	size_t back = *name ? conf_path_key(l, sv_str(name)) : l->path.n;
 	conf_load_fault(l, t.blame, found.s, allowed, NULL);
 	conf_path_back(l, back);
@@ -113,7 +116,19 @@ void conf_fault(struct conf_check *check, const char *name, const char *allowed,
 	va_start(args, allowed);
 	vsnprintf(text, sizeof(text), allowed, args);
 	va_end(args);
-	report(check, name, text);
+	report(check, name, NULL, text);
+}
+
+void conf_fault_why(struct conf_check *check, const char *name, const char *why,
+		    const char *allowed, ...)
+{
+	char text[CONF_LINE_MAX];
+	va_list args;
+
+	va_start(args, allowed);
+	vsnprintf(text, sizeof(text), allowed, args);
+	va_end(args);
+	report(check, name, why, text);
 }
 
 static void note(struct conf_loader *l, const char *id, const char *why, const char *at)
@@ -146,7 +161,7 @@ void conf_risk(struct conf_check *check, const char *name, const char *id, const
 	struct conf_line allowed;
 	conf_line_init(&allowed);
 	conf_line_add(&allowed, "this only with accept_risk = (\"%s\"): %s", id, why);
-	report(check, name, allowed.s);
+	report(check, name, NULL, allowed.s);
 }
 
 const char *conf_at(struct conf_check *check, const char *name)
@@ -159,6 +174,32 @@ const char *conf_at(struct conf_check *check, const char *name)
 	conf_line_init(&where);
 	conf_text_where(l->text, conf_tree_line(t.blame), &where);
 	if (arena_dup(l->arena, sv_str(where.s), &kept) < 0) {
+		l->nomem = true;
+		return "?";
+	}
+	return kept.p;
+}
+
+const char *conf_said(struct conf_check *check, const char *name)
+{
+	struct target t = find(check, name);
+	struct conf_loader *l = check->loader;
+	struct conf_line said;
+	struct sv kept;
+
+	conf_line_init(&said);
+	conf_line_add(&said, "%s (", name);
+	if (t.setting) {
+		add_found(&t, false, &said);
+		conf_line_add(&said, ", ");
+		conf_text_where(l->text, conf_tree_line(t.setting), &said);
+	} else if (t.option && t.option->def && !(t.option->flags & CONF_SECRET)) {
+		conf_line_add(&said, "%s, the default", t.option->def);
+	} else {
+		conf_line_add(&said, "nothing");
+	}
+	conf_line_add(&said, ")");
+	if (arena_dup(l->arena, sv_str(said.s), &kept) < 0) {
 		l->nomem = true;
 		return "?";
 	}

@@ -167,13 +167,50 @@ static void places(void **state)
 	arena_done(&arena);
 }
 
+/* ---- later steps ---- */
+
+static void blame_later(struct conf_check *check, const void *arg)
+{
+	assert_string_equal(arg, "arg");
+	conf_fault(check, "list[1]", "less than %s", conf_said(check, "a"));
+	conf_fault_why(check, "b", "in use", "more than %s and %s", conf_said(check, "limits.cps"),
+		       conf_said(check, "limits.burst"));
+}
+
+static void say_nothing(struct conf_check *check, const void *arg)
+{
+	(void)check;
+	(void)arg;
+}
+
+static void later_steps(void **state)
+{
+	static const char config[] = "a = 1;\nlimits = { cps = 3; };\nlist = ( 5,\n6 );";
+	struct conf_faults faults;
+	struct conf_text *text;
+
+	(void)state;
+	conf_faults_init(&faults);
+	assert_int_equal(conf_text_from(&text, "test.cfg", sv_str(config), &faults), 0);
+	assert_int_equal(conf_recheck(text, &places_conf, say_nothing, NULL, &faults), 0);
+	assert_int_equal(faults.n, 0);
+	assert_int_equal(conf_recheck(text, &places_conf, blame_later, "arg", &faults), MG_EPARSE);
+	assert_int_equal(faults.n, 2);
+	assert_string_equal(faults.text[1],
+			    "test.cfg:4: list[1]: found 6, allowed: less than a (1, test.cfg:1)");
+	assert_string_equal(faults.text[0],
+			    "test.cfg:1: b: found 3 (the default) (in use), allowed: more than "
+			    "limits.cps (3, test.cfg:2) and limits.burst (200, the default)");
+	conf_text_free(text);
+	conf_faults_done(&faults);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(combinations),
-		cmocka_unit_test(risks_are_refused),
-		cmocka_unit_test(risks_are_accepted),
-		cmocka_unit_test(places),
+		cmocka_unit_test(combinations),       cmocka_unit_test(risks_are_refused),
+		cmocka_unit_test(risks_are_accepted), cmocka_unit_test(places),
+		cmocka_unit_test(later_steps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

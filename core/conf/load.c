@@ -281,3 +281,34 @@ int conf_load(const struct conf_text *text, const struct conf_table *root, void 
 	end(l, err < 0);
 	return err;
 }
+
+int conf_recheck(const struct conf_text *text, const struct conf_table *root,
+		 void (*check)(struct conf_check *check, const void *arg), const void *arg,
+		 struct conf_faults *faults)
+{
+	static const struct conf_env none = {0};
+	struct conf_loader *l = calloc(1, sizeof(*l));
+	struct conf_table table = *root;
+	struct arena arena;
+
+	if (!l)
+		return MG_ENOMEM;
+	l->text = text;
+	l->env = &none;
+	l->arena = &arena;
+	table.check = check;
+	arena_init(&arena, 4096, SCRATCH_MAX);
+	arena_init(&l->scratch, 16384, SCRATCH_MAX);
+	conf_line_init(&l->path);
+	int err = conf_tree_init(&l->tree, text, faults);
+	if (err == 0) {
+		const config_setting_t *s = config_root_setting(&l->tree.cfg);
+
+		conf_run_check(l, &table, s, s, arg);
+		hand_over(l, faults);
+		err = l->nomem ? MG_ENOMEM : conf_load_faults(l) ? MG_EPARSE : 0;
+	}
+	arena_done(&arena);
+	end(l, false);
+	return err;
+}

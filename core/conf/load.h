@@ -108,6 +108,18 @@ MG_MUST_CHECK int conf_load(const struct conf_text *text, const struct conf_tabl
 			    struct arena *arena, const struct conf_env *env,
 			    struct conf_list *risks, struct conf_faults *faults);
 
+/* Run one more check over the settings of a text that was loaded, for what shows in later steps only:
+ * sockets that cannot be opened, what the machine does not have. Not for conf_risk.
+ *
+ * text       What conf_load has loaded by `root`.
+ * check      Names options from the root on: "zones[0].listen[2]". What conf_at and conf_said give lives
+ *            until it returns.
+ * Returns    0, or MG_EPARSE (faults added) or MG_ENOMEM.
+ */
+MG_MUST_CHECK int conf_recheck(const struct conf_text *text, const struct conf_table *root,
+			       void (*check)(struct conf_check *check, const void *arg),
+			       const void *arg, struct conf_faults *faults);
+
 /* Close the files that conf_load opened with open(2), and set them to -1. */
 void conf_close_files(const struct conf_table *root, void *value);
 

@@ -128,6 +128,15 @@ struct conf_table {
 void conf_fault(struct conf_check *check, const char *name, const char *allowed, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* The same, with a reason for what is wrong behind what was found: "found "x.crt" (expired)". */
+void conf_fault_why(struct conf_check *check, const char *name, const char *why,
+		    const char *allowed, ...) __attribute__((format(printf, 4, 5)));
+
+/* What the file says of option `name` and where, for faults of another that does not go with it:
+ * "t1_ms (2000, margrave.cfg:12)", "t1_ms (500, the default)". Lives as conf_at's result.
+ */
+const char *conf_said(struct conf_check *check, const char *name);
+
 /* Report a setting that is legal but dangerous: a fault unless `accept_risk` holds `id` ([a-z0-9-]);
  * then it is noted, printed at start and in status. `why` is one line.
  */
