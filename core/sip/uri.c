@@ -9,6 +9,7 @@
  */
 #include "sip/uri.h"
 
+#include "base/addr.h"
 #include "sip/limits.h"
 #include "sip/param_scan.h"
 
@@ -330,4 +331,62 @@ int sip_uri_parse(struct sip_uri *uri, struct sv text, struct sip_where *at)
 	at->hid = 0;
 	at->fault = e.fault == SIP_FAULT_BAD ? SIP_FAULT_URI : e.fault;
 	return e.fault == SIP_FAULT_BAD ? MG_EPARSE : MG_ELIMIT;
+}
+
+/* ---- host and port alone ---- */
+
+#define HOST_NAME_MAX  253
+#define HOST_LABEL_MAX 63
+
+/* One dot may end a name. */
+static bool labels_are_good(struct sv name)
+{
+	if (name.n && name.p[name.n - 1] == '.')
+		name.n--;
+	if (name.n == 0 || name.n > HOST_NAME_MAX)
+		return false;
+	for (size_t from = 0; from <= name.n;) {
+		struct sv label = sv_of(name.p + from, name.n - from);
+
+		label.n = sv_find(label, '.');
+		if (label.n == 0 || label.n > HOST_LABEL_MAX || label.p[0] == '-' ||
+		    label.p[label.n - 1] == '-')
+			return false;
+		from += label.n + 1;
+	}
+	return true;
+}
+
+static bool somebody_can_be_at(struct sv host)
+{
+	struct addr a;
+
+	if (addr_parse(host, ADDR_IP, &a) != 0)
+		return false;
+	enum addr_class class = addr_class(&a);
+	return class != ADDR_CLASS_UNSPECIFIED && class != ADDR_CLASS_MULTICAST &&
+	       class != ADDR_CLASS_BROADCAST;
+}
+
+int sip_hostport_parse(struct sv text, struct sv *host, uint16_t *port)
+{
+	const struct lex_ctx e = {0};
+	const char *end = text.p + text.n;
+	enum lex_host kind;
+
+	if (text.n == 0)
+		return MG_EPARSE;
+	const char *q = lex_hostname(text.p, end, &kind, &e);
+	struct sv name = sv_of(text.p, (size_t)(q - text.p));
+	uint16_t number = 0;
+	bool good = kind == LEX_HOST_NAME ? labels_are_good(name)
+					  : kind != LEX_HOST_NONE && somebody_can_be_at(name);
+
+	if (good && q < end)
+		q = *q == ':' ? lex_port(q + 1, end, &number, &e) : NULL;
+	if (!good || q != end)
+		return MG_EPARSE;
+	*host = name;
+	*port = number;
+	return 0;
 }

@@ -78,6 +78,15 @@ enum sip_transport sip_transport_find(struct sv name);
 /* The name of a transport in lower case, "" for NONE and OTHER. */
 const char *sip_transport_name(enum sip_transport transport);
 
+/* Parse host[:port] (RFC 3261 §25.1) that is the whole text, as an operator writes down a place. Stricter than URIs of peers: labels of
+ * 1 to 63 bytes without "-" at their ends, 253 bytes in all, and no address that no peer can be at (0.0.0.0/8, ::, multicast, broadcast).
+ *
+ * host       A view in `text`, IPv6 with its brackets.
+ * port       0: not said.
+ * Returns    0 or MG_EPARSE.
+ */
+MG_MUST_CHECK int sip_hostport_parse(struct sv text, struct sv *host, uint16_t *port);
+
 /* Same URI by RFC 3261 §19.1.4 (sip, sips), RFC 3966 §5 (tel), bytes otherwise (scheme in any case). */
 bool sip_uri_equal(const struct sip_uri *a, const struct sip_uri *b);
 

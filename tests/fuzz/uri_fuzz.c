@@ -3,9 +3,11 @@
  * uri: any text as a URI, and two of them (the input up to and behind its first LF) compared.
  *
  * Holds: views lie in the text; a refused text is refused at an offset in it; a URI equals itself; equality is
- * symmetric; what canonical address-of-record is written parses, and is written the same again.
+ * symmetric; what canonical address-of-record is written parses, and is written the same again; host and port alone are
+ * those of a URI.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "fuzz/fuzz.h"
 #include "sip/limits.h"
@@ -76,6 +78,25 @@ static void check_unescape(struct sv text)
 	free(out);
 }
 
+/* What is a place is the host and port of a URI as well. */
+static void check_hostport(struct sv text)
+{
+	char whole[SIP_URI_MAX];
+	struct sip_where at;
+	struct sip_uri uri;
+	struct sv host;
+	uint16_t port;
+
+	if (sip_hostport_parse(text, &host, &port) != 0)
+		return;
+	check_view(text, host);
+	CHECK(host.n > 0 && text.n + 4 <= sizeof(whole));
+	memcpy(whole, "sip:", 4);
+	memcpy(whole + 4, text.p, text.n);
+	CHECK(sip_uri_parse(&uri, sv_of(whole, text.n + 4), &at) == 0);
+	CHECK(sv_eq(uri.host, host) && uri.port == port);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct sv all = size ? sv_of((const char *)data, size) : SV("");
@@ -85,6 +106,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct sip_uri a, b;
 
 	check_unescape(all);
+	check_hostport(first);
 	bool have_a = parse(&a, first), have_b = parse(&b, second);
 	if (have_a) {
 		CHECK(sip_uri_equal(&a, &a));
