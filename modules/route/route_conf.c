@@ -30,14 +30,26 @@ static void check_hop(struct conf_check *check, const void *value)
 			   "false with as_route: the next hop reads the Route");
 }
 
+/* As Request-URIs can have it: no port, which does not count there. An IPv6 address may do without its brackets. */
+static bool domain_is_good(struct sv domain)
+{
+	struct sv host;
+	struct addr a;
+	uint16_t port;
+
+	if (sv_eq(domain, SV("*")) || addr_parse(domain, ADDR_IP, &a) == 0)
+		return true;
+	if (domain.n && domain.p[0] == '.')
+		domain = sv_of(domain.p + 1, domain.n - 1);
+	return sip_hostport_parse(domain, &host, &port) == 0 && host.n == domain.n;
+}
+
 static void check_match(struct conf_check *check, const struct route_rule_conf *rule)
 {
-	struct sv domain = sv_str(rule->domain);
 
 	if (!rule->domain == !rule->prefix)
 		conf_fault(check, rule->domain ? "prefix" : "", "either domain or prefix");
-	if (rule->domain && (domain.n > 255 || !sv_eq(domain, sv_trim(domain)) ||
-			     sv_find(domain, '@') < domain.n || sv_eq(domain, SV("."))))
+	if (rule->domain && !domain_is_good(sv_str(rule->domain)))
 		conf_fault(check, "domain", "a host, .example.com for all below it, or *");
 	if (rule->prefix && !number_is_plain(sv_str(rule->prefix)))
 		conf_fault(check, "prefix",
