@@ -93,6 +93,7 @@ struct loaded *settings_load(struct conf_text *text, const struct conf_env *env,
 	}
 	if (err == 0)
 		err = load(loaded, env, modules == SETTINGS_PASS_MODULES, faults);
+	loaded->settings.text = loaded->text;
 	if (err == 0)
 		return loaded;
 	if (err == MG_ENOMEM)
@@ -108,6 +109,32 @@ void settings_free(struct loaded *loaded)
 	arena_done(&loaded->arena);
 	conf_text_free(loaded->text);
 	free(loaded);
+}
+
+struct later {
+	const char *name, *why, *allowed;
+};
+
+static void tell_later(struct conf_check *check, const void *arg)
+{
+	const struct later *l = arg;
+
+	if (l->why)
+		conf_fault_why(check, l->name, l->why, "%s", l->allowed);
+	else
+		conf_fault(check, l->name, "%s", l->allowed);
+}
+
+void settings_fault(const struct settings *settings, struct conf_faults *faults, const char *name,
+		    const char *why, const char *allowed)
+{
+	struct later later = {name, why, allowed};
+
+	if (faults->n < CONF_FAULTS_MAX && settings->text &&
+	    conf_recheck(settings->text, &settings_table, tell_later, &later, faults) == MG_EPARSE)
+		return;
+	conf_faults_add(faults, "%s: %s%sallowed: %s", name, why ? why : "", why ? ", " : "",
+			allowed);
 }
 
 unsigned settings_workers(const struct settings *settings)

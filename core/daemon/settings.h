@@ -41,7 +41,8 @@ struct tls_settings_conf {
 };
 
 struct settings {
-	int64_t workers; /* -1: auto */
+	const struct conf_text *text; /* that it was loaded from, for settings_fault; NULL: none */
+	int64_t workers;              /* -1: auto */
 	const char *user;
 	const char *state; /* folder */
 	int64_t gather_us;
@@ -107,6 +108,15 @@ MG_MUST_CHECK struct loaded *settings_load(struct conf_text *text, const struct 
 					   enum settings_modules modules,
 					   struct conf_faults *faults);
 void settings_free(struct loaded *loaded); /* NULL is fine; closes no descriptor */
+
+/* A fault of a setting that shows in a later step, told where it stands:
+ * `margrave.cfg:12: zones[0].listen[2]: found "udp:192.0.2.1:5060" (Cannot assign requested address), allowed: ...`.
+ *
+ * name       From the root on; of a list its item.
+ * why        What is wrong with what was found, NULL: that is told by `allowed`.
+ */
+void settings_fault(const struct settings *settings, struct conf_faults *faults, const char *name,
+		    const char *why, const char *allowed);
 
 /* Workers that "auto" means here: the CPUs this process may run on, at most TP_WORKERS_MAX. */
 unsigned settings_workers(const struct settings *settings);

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * settings_tables: the options of the configuration file, but for those of modules, and what they have to be to each other. Read by conf_load, --options and the
- * generated reference.
+ * settings_tables: the options of the configuration file, but for those of modules. What they have to be to each other is settings_check.c. Read by conf_load,
+ * --options and the generated reference.
  */
-#include <stdio.h>
-#include <string.h>
-
 #include "base/log.h"
 #include "chain/chain_conf.h"
 #include "chain/mg_module.h"
 #include "daemon/settings.h"
+#include "daemon/settings_check.h"
 #include "transport/tls_context.h"
 
 #define INT_OPTION(struct_, field, unit_, min_, max_, def_, help_)                            \
@@ -49,7 +47,9 @@ static const struct conf_option zone_options[] = {
 	 .type = CONF_STRING,
 	 .max = 255,
 	 .offset = offsetof(struct zone_settings, advertise),
-	 .help = "host, or host:port, that peers know this zone by when it is behind a 1:1 NAT"},
+	 .example = "\"sip.example.com\"",
+	 .help = "host, or host:port, that peers know this zone by when it is behind a 1:1 NAT: "
+		 "a name, an IPv4 address, or an IPv6 address in brackets"},
 	{.name = "trust",
 	 .type = CONF_ENUM,
 	 .choices = trusts,
@@ -81,30 +81,11 @@ static const struct conf_option zone_options[] = {
 		   "keepalives answered per connection or source"),
 };
 
-static void check_zone(struct conf_check *check, const void *value)
-{
-	const struct zone_settings *zone = value;
-	const char *const *listen = zone->listen.items;
-	struct listen_spec spec;
-
-	for (size_t i = 0; i < zone->listen.n; i++) {
-		char item[32];
-
-		snprintf(item, sizeof(item), "listen[%zu]", i);
-		if (listen_spec_parse(&spec, listen[i]) < 0)
-			conf_fault(check, item,
-				   "udp:, tcp: or tls:, then an address, the name of an interface "
-				   "or *, then :port");
-	}
-	if (zone->listen.n == 0)
-		conf_fault(check, "listen", "one listener at least");
-}
-
 static const struct conf_table zone_table = {.name = "zone",
 					     .help = "a network as it is drawn on paper",
 					     .size = sizeof(struct zone_settings),
 					     CONF_OPTIONS(zone_options),
-					     .check = check_zone};
+					     .check = settings_check_zone};
 
 /* ---- TLS ---- */
 
@@ -215,18 +196,10 @@ static const struct conf_option transactions_options[] = {
 	INT_OPTION(TRANSACTIONS, suspended_max, "requests", 10, 1000000, "10000",
 		   "requests that wait for a module"),
 };
-static void check_transactions(struct conf_check *check, const void *value)
-{
-	const TRANSACTIONS *t = value;
-
-	if (t->t2_ms < t->t1_ms)
-		conf_fault(check, "t2_ms", "at least t1_ms (%lld)", (long long)t->t1_ms);
-}
 static const struct conf_table transactions_table = {.name = "transactions",
 						     .help = "timers and limits of transactions",
 						     .size = sizeof(TRANSACTIONS),
-						     CONF_OPTIONS(transactions_options),
-						     .check = check_transactions};
+						     CONF_OPTIONS(transactions_options)};
 
 #define TRANSPORT __typeof__(((struct settings *)0)->transport)
 static const struct conf_option transport_options[] = {
@@ -278,22 +251,10 @@ static const struct conf_option dns_options[] = {
 	INT_OPTION(DNS, targets_max, "targets", 100, 10000000, "10000",
 		   "targets whose failures are remembered"),
 };
-static void check_dns(struct conf_check *check, const void *value)
-{
-	const DNS *dns = value;
-
-	if (dns->ttl_max_s < dns->ttl_min_s)
-		conf_fault(check, "ttl_max_s", "at least ttl_min_s (%lld)",
-			   (long long)dns->ttl_min_s);
-	if (dns->budget_ms < dns->timeout_ms)
-		conf_fault(check, "budget_ms", "at least timeout_ms (%lld)",
-			   (long long)dns->timeout_ms);
-}
 static const struct conf_table dns_table = {.name = "dns",
 					    .help = "how names become addresses (RFC 3263)",
 					    .size = sizeof(DNS),
-					    CONF_OPTIONS(dns_options),
-					    .check = check_dns};
+					    CONF_OPTIONS(dns_options)};
 
 #define OVERLOAD __typeof__(((struct settings *)0)->overload)
 static const struct conf_option overload_options[] = {
@@ -322,19 +283,10 @@ static const struct conf_option overload_options[] = {
 	 .def = "(\"urn:service:sos\", \"112\", \"911\", \"110\")",
 	 .help = "URN prefixes and user parts that pass in overload"},
 };
-static void check_overload(struct conf_check *check, const void *value)
-{
-	const OVERLOAD *o = value;
-
-	if (o->retry_after_max_s < o->retry_after_min_s)
-		conf_fault(check, "retry_after_max_s", "at least retry_after_min_s (%lld)",
-			   (long long)o->retry_after_min_s);
-}
 static const struct conf_table overload_table = {.name = "overload",
 						 .help = "when and how new work is refused",
 						 .size = sizeof(OVERLOAD),
-						 CONF_OPTIONS(overload_options),
-						 .check = check_overload};
+						 CONF_OPTIONS(overload_options)};
 
 static const char *const levels[] = {[LOG_ERROR] = "error",
 				     [LOG_WARNING] = "warning",
@@ -424,7 +376,9 @@ static const struct conf_option options[] = {
 	 .max = 31,
 	 .def = "\"margrave\"",
 	 .offset = offsetof(struct settings, user),
-	 .help = "who the SIP process becomes when started as root"},
+	 .help = "who the SIP process becomes when started as root; root itself only with "
+		 "accept_risk = "
+		 "(\"user-root\")"},
 	{.name = "state",
 	 .type = CONF_STRING,
 	 .flags = CONF_RESTART,
@@ -432,9 +386,9 @@ static const struct conf_option options[] = {
 	 .def = "\"/var/lib/margrave\"",
 	 .offset = offsetof(struct settings, state),
 	 .help = "folder for what is kept; made if it does not exist"},
-	INT_OPTION(
-		struct settings, gather_us, "microseconds", 0, 1000, "200",
-		"after work a worker lets messages gather at most so long before it wakes again, where that is found to save CPU time"),
+	INT_OPTION(struct settings, gather_us, "microseconds", 0, 1000, "200",
+		   "after work a worker lets messages gather at most so long before it wakes "
+		   "again, where that is found to save CPU time"),
 	{.name = "accept_risk",
 	 .type = CONF_STRING,
 	 .flags = CONF_LIST,
@@ -467,86 +421,8 @@ static const struct conf_option options[] = {
 	GROUP(control, "the operator's socket"),
 };
 
-static bool has_tls(const struct settings *s, const char *name)
-{
-	const struct tls_settings_conf *tls = s->tls.items;
-
-	for (size_t i = 0; i < s->tls.n; i++) {
-		if (strcmp(tls[i].name, name) == 0)
-			return true;
-	}
-	return false;
-}
-
-static void check_zone_tls(struct conf_check *check, const struct settings *s,
-			   const struct zone_settings *zone)
-{
-	const char *const *names = zone->tls.items;
-	const char *const *listen = zone->listen.items;
-	struct listen_spec spec;
-
-	for (size_t i = 0; i < zone->tls.n; i++) {
-		if (!has_tls(s, names[i]))
-			conf_fault(
-				check, "zones",
-				"for tls of zone \"%s\", the name of a group in `tls`, not \"%s\"",
-				zone->name, names[i]);
-	}
-	for (size_t i = 0; i < zone->listen.n; i++) {
-		if (s->tls.n == 0 && listen_spec_parse(&spec, listen[i]) == 0 &&
-		    spec.transport == SIP_TRANSPORT_TLS)
-			conf_fault(check, "tls",
-				   "a certificate for the listener \"%s\" of zone \"%s\"",
-				   listen[i], zone->name);
-	}
-}
-
-/* Names stand for one thing each. */
-static void check_names(struct conf_check *check, const struct settings *s)
-{
-	const struct zone_settings *zone = s->zones.items;
-	const struct tls_settings_conf *tls = s->tls.items;
-
-	for (size_t i = 0; i < s->zones.n; i++) {
-		for (size_t k = 0; k < i; k++) {
-			if (strcmp(zone[i].name, zone[k].name) == 0)
-				conf_fault(check, "zones",
-					   "each name once (\"%s\" stands there twice)",
-					   zone[i].name);
-		}
-	}
-	for (size_t i = 0; i < s->tls.n; i++) {
-		for (size_t k = 0; k < i; k++) {
-			if (strcmp(tls[i].name, tls[k].name) == 0)
-				conf_fault(check, "tls",
-					   "each name once (\"%s\" stands there twice)",
-					   tls[i].name);
-		}
-	}
-}
-
-static void check_all(struct conf_check *check, const void *value)
-{
-	const struct settings *s = value;
-	const struct zone_settings *zone = s->zones.items;
-
-	if (s->zones.n == 0)
-		conf_fault(check, "zones", "one zone at least");
-	for (size_t i = 0; i < s->zones.n; i++)
-		check_zone_tls(check, s, &zone[i]);
-	check_names(check, s);
-	/* G-4: a table of connections that never holds a known peer, and the like. */
-	if (s->transport.handshakes_max > s->transport.connections_max)
-		conf_fault(check, "transport",
-			   "handshakes_max (%lld) not above connections_max (%lld)",
-			   (long long)s->transport.handshakes_max,
-			   (long long)s->transport.connections_max);
-	if (s->proxy.stateless && s->proxy.recurse)
-		conf_fault(check, "proxy", "recurse needs transactions: not with stateless");
-}
-
 const struct conf_table settings_table = {.name = "margrave",
 					  .help = "the configuration file",
 					  .size = sizeof(struct settings),
 					  CONF_OPTIONS(options),
-					  .check = check_all};
+					  .check = settings_check};

@@ -112,6 +112,59 @@ static const struct {
 	{"metrics for all", ZONE "metrics = { listen = \"192.0.2.1:9090\"; };\n", "metrics-open"},
 	{"retry", ZONE "overload = { retry_after_min_s = 5; retry_after_max_s = 4; };\n",
 	 "retry_after_min_s"},
+	{"root", ZONE "user = \"root\";\n", "user-root"},
+	{"a listener twice",
+	 "zones = ( { name = \"a\"; listen = (\"udp:127.0.0.1:5060\"); },\n{ name = \"b\"; listen "
+	 "= "
+	 "(\n\"udp:127.0.0.1:5062\",\n\"udp:[::ffff:127.0.0.1]:5060\"); } );",
+	 "test.cfg:4: zones[1].listen[1]: found \"udp:[::ffff:127.0.0.1]:5060\", allowed: another "
+	 "address or port than that of zones[0].listen[0] (\"udp:127.0.0.1:5060\", test.cfg:1)"},
+	{"all addresses twice",
+	 "zones = ( { name = \"a\"; listen = (\"udp:*:5060\", \"udp:[::]:5060\"); } );",
+	 "zones[0].listen[1]"},
+	{"an interface twice",
+	 "zones = ( { name = \"a\"; listen = (\"tcp:eth0:5060\", \"tcp:eth0:5060\"); } );",
+	 "zones[0].listen[1]"},
+	{"a group", "zones = ( { name = \"a\"; listen = (\n\"udp:224.0.1.75:5060\"); } );",
+	 "test.cfg:2: zones[0].listen[0]"},
+	{"all machines", "zones = ( { name = \"a\"; listen = (\"udp:255.255.255.255:5060\"); } );",
+	 "not of a group"},
+	{"a group, IPv6", "zones = ( { name = \"a\"; listen = (\"udp:[ff02::1]:5060\"); } );",
+	 "not of a group"},
+	{"metrics on a listener",
+	 "zones = ( { name = \"a\"; listen = (\"udp:127.0.0.1:9090\", \"tcp:*:9090\"); } "
+	 ");\nmetrics = "
+	 "{\n listen = \"127.0.0.1:9090\"; };\n",
+	 "test.cfg:3: metrics.listen: found \"127.0.0.1:9090\", allowed: another port than that of "
+	 "zones[0].listen[1] (\"tcp:*:9090\", test.cfg:1)"},
+	{"line of a zone's tls",
+	 "zones = ( { name = \"a\"; listen = (\"udp:127.0.0.1:5060\"); tls = (\n\"x\"); } );",
+	 "test.cfg:2: zones[0].tls[0]: found \"x\""},
+	{"idle",
+	 "zones = ( { name = \"lan\"; listen = (\"udp:127.0.0.1:5060\");\nidle_s = 600;\n"
+	 "idle_known_s = 599; } );\n",
+	 "test.cfg:3: zones[0].idle_known_s: found 599, allowed: at least idle_s (600, "
+	 "test.cfg:2)"},
+	{"both lines", ZONE "dns = { timeout_ms = 3000;\nbudget_ms = 2999; };\n",
+	 "test.cfg:3: dns.budget_ms: found 2999, allowed: at least 3000, with dns.timeout_ms "
+	 "(3000, "
+	 "test.cfg:2)"},
+	{"against a default", ZONE "dns = { timeout_ms = 3000; };\n",
+	 "test.cfg:2: dns.timeout_ms: found 3000, allowed: at most 2000, with dns.budget_ms (2000, "
+	 "the "
+	 "default)"},
+	{"timer C before timer B", ZONE "transactions = { t1_ms = 3000; };\n", "proxy.timer_c_s"},
+	{"connecting for ever",
+	 ZONE "transport = { connect_ms = 32000; };\ntransactions = { t1_ms = "
+	      "499; };\n",
+	 "t1_ms"},
+	{"looking for ever",
+	 ZONE "dns = { budget_ms = 30000; };\ntransactions = { t1_ms = 100; };\n", "dns.budget_ms"},
+	{"a stream tried longer", ZONE "transport = { stream_try_ms = 600; connect_ms = 599; };\n",
+	 "stream_try_ms"},
+	{"waiting for retransmissions", ZONE "overload = { queue_delay_ms = 501; };\n", "t1_ms"},
+	{"more wait than there are",
+	 ZONE "transactions = { suspended_max = 1001; servers_max = 1000; };\n", "suspended_max"},
 	{"dns", ZONE "dns = { ttl_min_s = 100; ttl_max_s = 99; };\n", "ttl_min_s"},
 };
 
@@ -126,6 +179,51 @@ static void test_faults(void **state)
 		if (!strstr(out, bad[i].fault) || strncmp(out, "test.cfg:", 9) != 0)
 			fail_msg("%s: %s", bad[i].name, out);
 	}
+}
+
+/* What looks alike and can be there together. */
+static void test_neighbours(void **state)
+{
+	static const char *const texts[] = {
+		"zones = ( { name = \"a\"; listen = (\"udp:*:5060\", \"udp:127.0.0.1:5060\", "
+		"\"tcp:*:5060\", \"udp:*:5062\", \"udp:lo:5060\"); } );\n",
+		"zones = ( { name = \"a\"; listen = (\"udp:*:9090\", \"tcp:192.0.2.1:9090\"); } "
+		");\n"
+		"metrics = { listen = \"127.0.0.1:9090\"; };\n",
+		ZONE "transactions = { servers_max = 1000; };\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		char out[1024];
+
+		if (load(texts[i], out, sizeof(out), NULL))
+			fail_msg("%s: %s", texts[i], out);
+	}
+}
+
+/* What is told by later steps. */
+static void test_later(void **state)
+{
+	(void)state;
+	char out[1024];
+	struct loaded *loaded;
+	struct conf_faults faults;
+
+	if (load(ZONE "workers = 2;\n", out, sizeof(out), &loaded))
+		fail_msg("%s", out);
+	conf_faults_init(&faults);
+	settings_fault(&loaded->settings, &faults, "workers", NULL, "3");
+	settings_fault(&loaded->settings, &faults, "zones[0].listen[0]", "in use", "x");
+	loaded->settings.text = NULL;
+	settings_fault(&loaded->settings, &faults, "workers", "few", "3");
+	assert_int_equal(faults.n, 3);
+	assert_string_equal(faults.text[0], "test.cfg:2: workers: found 2, allowed: 3");
+	assert_string_equal(faults.text[1], "test.cfg:1: zones[0].listen[0]: found "
+					    "\"udp:127.0.0.1:5060\" (in use), allowed: x");
+	assert_string_equal(faults.text[2], "workers: few, allowed: 3");
+	conf_faults_done(&faults);
+	settings_free(loaded);
 }
 
 static void test_defaults(void **state)
@@ -180,7 +278,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_specs),    cmocka_unit_test(test_faults),
 		cmocka_unit_test(test_defaults), cmocka_unit_test(test_risk_accepted),
-		cmocka_unit_test(test_tables),
+		cmocka_unit_test(test_tables),   cmocka_unit_test(test_neighbours),
+		cmocka_unit_test(test_later),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
