@@ -12,6 +12,11 @@ def sanitized() -> bool:
     return any(name in text for name in (b"__asan_init", b"__tsan_init", b"__msan_init"))
 
 
+def place(peer: Peer) -> str:
+    """host:port of a peer, as it stands in a URI."""
+    return f"[{peer.host}]:{peer.port}" if ":" in peer.host else f"{peer.host}:{peer.port}"
+
+
 def request(peer: Peer, method: str, uri: str, **change: str) -> str:
     """A request of `peer` that begins something; `change` replaces or adds headers (Call_ID="x")."""
     host = f"[{peer.host}]" if ":" in peer.host else peer.host
@@ -56,7 +61,7 @@ class Call:
 
     def offer(self) -> "Call":
         """INVITE, as far as the other end."""
-        self.invite = request(self.uac, "INVITE", f"sip:bob@{self.uas.host}:{self.uas.port}")
+        self.invite = request(self.uac, "INVITE", f"sip:bob@{place(self.uas)}")
         self.uac.send(self.invite, self.address)
         self.arrived = self.uas.receive()
         assert (self.arrived or "").startswith("INVITE "), self.arrived
@@ -70,7 +75,7 @@ class Call:
 
     def answer(self) -> "Call":
         """200 and ACK."""
-        self.uas.send(reply(self.arrived, 200, f"<sip:bob@{self.uas.host}:{self.uas.port}>"), self.address)
+        self.uas.send(reply(self.arrived, 200, f"<sip:bob@{place(self.uas)}>"), self.address)
         self.answered = final(self.uac)
         assert status(self.answered) == 200, self.answered
         self._within("ACK", 1)
@@ -93,6 +98,6 @@ class Call:
         routes = "".join(f"Route: {value}\r\n" for value in reversed(header(self.answered, "Record-Route")))
         assert routes, self.answered
         self.uac.send(f"{method} {contact} SIP/2.0\r\n"
-                      f"Via: SIP/2.0/UDP {self.uac.host}:{self.uac.port};branch=z9hG4bK{uuid.uuid4().hex};rport\r\n"
+                      f"Via: SIP/2.0/UDP {place(self.uac)};branch=z9hG4bK{uuid.uuid4().hex};rport\r\n"
                       f"Max-Forwards: 70\r\n{routes}From: {header(self.answered, 'From')[0]}\r\nTo: {header(self.answered, 'To')[0]}\r\n"
                       f"Call-ID: {header(self.answered, 'Call-ID')[0]}\r\nCSeq: {number} {method}\r\nContent-Length: 0\r\n\r\n", self.address)
