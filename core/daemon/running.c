@@ -51,27 +51,17 @@ static int make_zones(struct running *r)
 	return 0;
 }
 
-/* host or host:port of a zone's `advertise`. */
+/* host or host:port of a zone's `advertise`, which its table has checked. */
 static void advertise(struct tp_listener *l, const char *text)
 {
-	struct sv host = sv_str(text);
+	char out[ADDR_TEXT_MAX];
+	struct sv host;
 	struct addr a;
-	uint32_t port;
 
-	if (addr_parse(host, ADDR_IP | ADDR_PORT, &a) == 0) {
-		l->advertise_port = a.port;
-		a.port = 0;
-		char out[ADDR_TEXT_MAX];
-		size_t n = addr_write(&a, ADDR_URI, out);
-		memcpy(l->advertise, out, n + 1);
+	if (sip_hostport_parse(sv_str(text), &host, &l->advertise_port) != 0)
 		return;
-	}
-	size_t colon = sv_find(host, ':');
-	if (colon < host.n &&
-	    sv_u32(sv_of(host.p + colon + 1, host.n - colon - 1), 65535, &port) == 0) {
-		l->advertise_port = (uint16_t)port;
-		host.n = colon;
-	}
+	if (addr_parse(host, ADDR_IP, &a) == 0)
+		host = sv_of(out, addr_write(&a, ADDR_URI, out));
 	if (host.n < sizeof(l->advertise))
 		memcpy(l->advertise, host.p, host.n);
 }

@@ -266,6 +266,39 @@ static void test_risk_accepted(void **state)
 	settings_free(loaded);
 }
 
+#define ADVERTISE                                                           \
+	"zones = (\n{ name = \"lan\"; listen = (\"udp:127.0.0.1:5060\");\n" \
+	"advertise = \"%s\"; } );\n"
+
+/* What goes into Via and Record-Route must be what others can read there. */
+static void test_advertise(void **state)
+{
+	static const char *const good[] = {"sip.example.com", "a",
+					   "192.0.2.1",       "192.0.2.1:1",
+					   "[2001:db8::1]",   "[2001:db8::1]:65535",
+					   "a.example.:5060"};
+	static const char *const wrong[] = {
+		"sip:x",     "a b",         "1.2.3.4:99999", "x;y=z",     "a:0", "a:",  "u@h",
+		"1.2.3.4.5", "2001:db8::1", "0.0.0.0",       "[ff02::1]", "-a",  "a,b", "<a>"};
+	char config[512], expected[512], out[1024];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		snprintf(config, sizeof(config), ADVERTISE, good[i]);
+		if (load(config, out, sizeof(out), NULL))
+			fail_msg("%s: %s", good[i], out);
+	}
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		snprintf(config, sizeof(config), ADVERTISE, wrong[i]);
+		snprintf(expected, sizeof(expected),
+			 "test.cfg:3: zones[0].advertise: found \"%s\", allowed: a name, an IPv4 "
+			 "address or an [IPv6 address], perhaps with a port from :1 to :65535",
+			 wrong[i]);
+		assert_non_null(load(config, out, sizeof(out), NULL));
+		assert_string_equal(out, expected);
+	}
+}
+
 /* Tables that make sense, and a sample that loads. */
 static void test_tables(void **state)
 {
@@ -276,10 +309,10 @@ static void test_tables(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_specs),    cmocka_unit_test(test_faults),
-		cmocka_unit_test(test_defaults), cmocka_unit_test(test_risk_accepted),
-		cmocka_unit_test(test_tables),   cmocka_unit_test(test_neighbours),
-		cmocka_unit_test(test_later),
+		cmocka_unit_test(test_specs),      cmocka_unit_test(test_faults),
+		cmocka_unit_test(test_defaults),   cmocka_unit_test(test_risk_accepted),
+		cmocka_unit_test(test_advertise),  cmocka_unit_test(test_tables),
+		cmocka_unit_test(test_neighbours), cmocka_unit_test(test_later),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
