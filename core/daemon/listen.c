@@ -8,6 +8,7 @@
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -31,6 +32,7 @@ struct opening {
 	const struct listen_set *old;
 	unsigned workers;
 	struct conf_faults *faults;
+	char item[64]; /* the setting that is being opened: "zones[0].listen[2]" */
 	bool failed;
 };
 
@@ -134,13 +136,28 @@ static bool doubled(const struct opening *o, const struct ipc_listener *info, si
 	return false;
 }
 
-static void fault(struct opening *o, const struct ipc_listener *info, const char *why)
+static const char *allowed_for(int err)
 {
-	char text[ADDR_TEXT_MAX];
+	switch (err) {
+	case -EADDRNOTAVAIL: return "an address of this machine, an interface or *";
+	case -EADDRINUSE: return "an address and port that nobody else listens on";
+	case -EACCES: return "a port that we may listen on (those below 1024 are root's)";
+	case MG_EEXIST: return "each address and port once";
+	case MG_ELIMIT: return "fewer listeners or workers";
+	default: return "what this machine can listen on";
+	}
+}
+
+static void fault(struct opening *o, const struct ipc_listener *info, int err)
+{
+	char text[ADDR_TEXT_MAX], why[256];
 
 	addr_write(&info->bound, ADDR_HOSTPORT, text);
-	conf_faults_add(o->faults, "listener %s:%s: %s", sip_transport_name(info->transport), text,
-			why);
+	snprintf(why, sizeof(why), "%s:%s: %s", sip_transport_name(info->transport), text,
+		 err == MG_EEXIST   ? "stands there twice"
+		 : err == MG_ELIMIT ? "too many sockets"
+				    : strerror(-err));
+	settings_fault(o->settings, o->faults, o->item, why, allowed_for(err));
 	o->failed = true;
 }
 
@@ -227,12 +244,12 @@ static int open_each(struct opening *o, struct ipc_listener *info)
 static void add(struct opening *o, struct ipc_listener info)
 {
 	if (doubled(o, &info, 0)) {
-		fault(o, &info, "stands there twice");
+		fault(o, &info, MG_EEXIST);
 		return;
 	}
 	int err = open_each(o, &info);
 	if (err)
-		fault(o, &info, err == MG_ELIMIT ? "too many listeners" : strerror(-err));
+		fault(o, &info, err);
 }
 
 static void say_interface(const char *event, const char *interface, const struct addr *addr)
@@ -268,12 +285,14 @@ static void add_interface(struct opening *o, const struct listen_spec *spec,
 
 	/* one that comes later (PPPoE) is there when the addresses change */
 	if (if_nametoindex(spec->interface) == 0 && o->old == NULL) {
-		conf_faults_add(o->faults, "listener on %s: no such interface", spec->interface);
+		settings_fault(o->settings, o->faults, o->item, "no such interface",
+			       "an address, * or an interface of this machine");
 		o->failed = true;
 		return;
 	}
 	if (getifaddrs(&all) < 0) {
-		conf_faults_add(o->faults, "listener on %s: %s", spec->interface, strerror(errno));
+		settings_fault(o->settings, o->faults, o->item, strerror(errno),
+			       "what this machine can listen on");
 		o->failed = true;
 		return;
 	}
@@ -368,6 +387,7 @@ int listen_open(struct listen_set *out, const struct settings *settings, unsigne
 		for (size_t k = 0; k < zone[i].listen.n; k++) {
 			struct listen_spec spec;
 
+			snprintf(o.item, sizeof(o.item), "zones[%zu].listen[%zu]", i, k);
 			if (listen_spec_parse(&spec, text[k]) == 0)
 				add_spec(&o, &spec, (uint16_t)i);
 		}

@@ -3,7 +3,9 @@
  * running_tls: the TLS contexts of a configuration: one for each group of `tls`, and one for connections that we open. Called by running.c.
  */
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -16,9 +18,31 @@ int system_authorities_open(void)
 	return open(SYSTEM_AUTHORITIES, O_RDONLY | O_CLOEXEC);
 }
 
-static struct tls_context *make_tls(const struct running *r, const struct tls_settings_conf *conf,
-				    bool server, struct conf_faults *faults)
+static const char *allowed_for(const char *file)
 {
+	if (strcmp(file, "certificate") == 0)
+		return "a PEM file that begins with a certificate valid now";
+	if (strcmp(file, "key") == 0)
+		return "the private key of the certificate, PEM without a pass phrase";
+	return strcmp(file, "ca") == 0 ? "a PEM file of authorities"
+				       : "a PEM file of revocation lists";
+}
+
+/* `i`: which group of `tls` it is of; none: beyond the last. */
+static void tell_wrong(const struct settings *s, size_t i, const char *file, const char *why,
+		       struct conf_faults *faults)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "tls[%zu].%s", i, file);
+	settings_fault(s, faults, i < s->tls.n ? name : "tls", why,
+		       *file ? allowed_for(file) : "what OpenSSL can use");
+}
+
+static struct tls_context *make_tls(const struct running *r, const struct tls_settings_conf *conf,
+				    size_t i, bool server, struct conf_faults *faults)
+{
+	const char *wrong = "";
 	const struct keys *keys = r->node && server ? &r->node->keys : NULL;
 	char why[256] = "";
 	struct tls_settings s = {.name = conf->name,
@@ -31,16 +55,17 @@ static struct tls_context *make_tls(const struct running *r, const struct tls_se
 				 .verify_server = conf->verify_server,
 				 .wildcards = conf->wildcards,
 				 .ticket_keys = keys ? keys->ticket : NULL,
-				 .n_ticket_keys = keys ? KEYS_TICKETS : 0};
+				 .n_ticket_keys = keys ? KEYS_TICKETS : 0,
+				 .wrong = &wrong};
 	struct tls_context *context = tls_context_new(&s, why, sizeof(why));
 
 	if (!context)
-		conf_faults_add(faults, "tls \"%s\": %s", conf->name, why);
+		tell_wrong(&r->loaded->settings, i, wrong, why, faults);
 	return context;
 }
 
-/* The settings for connections we open: those marked so, else the authorities and policy of the first, without its certificate. */
-static struct tls_settings_conf client_settings(const struct settings *s)
+/* The settings for connections we open: those marked so, else the authorities and policy of the first, without its certificate. `of`: which of them. */
+static struct tls_settings_conf client_settings(const struct settings *s, size_t *of)
 {
 	const struct tls_settings_conf *conf = s->tls.items;
 	struct tls_settings_conf client = {.name = "client",
@@ -51,9 +76,11 @@ static struct tls_settings_conf client_settings(const struct settings *s)
 					   .verify_server = true};
 
 	for (size_t i = 0; i < s->tls.n; i++) {
+		*of = i;
 		if (conf[i].client)
 			return conf[i];
 	}
+	*of = 0;
 	if (s->tls.n > 0) {
 		client.ca = conf[0].ca;
 		client.verify_server = conf[0].verify_server;
@@ -65,7 +92,8 @@ static struct tls_settings_conf client_settings(const struct settings *s)
 /* Without any authorities nobody can be verified: there is no context then, and what would go by TLS fails at once. */
 static int make_client(struct running *r, struct conf_faults *faults)
 {
-	struct tls_settings_conf client = client_settings(&r->loaded->settings);
+	size_t of;
+	struct tls_settings_conf client = client_settings(&r->loaded->settings, &of);
 	struct log_line l;
 
 	if (client.ca.fd < 0 && r->system_ca < 0) {
@@ -75,7 +103,7 @@ static int make_client(struct running *r, struct conf_faults *faults)
 		log_end(&l);
 		return 0;
 	}
-	r->tls_client = make_tls(r, &client, false, faults);
+	r->tls_client = make_tls(r, &client, of, false, faults);
 	return r->tls_client ? 0 : MG_EPARSE;
 }
 
@@ -89,12 +117,11 @@ int running_make_tls(struct running *r, struct conf_faults *faults)
 	if (!r->tls)
 		return MG_ENOMEM;
 	for (size_t i = 0; i < s->tls.n; i++) {
-		r->tls[i] = make_tls(r, &conf[i], true, faults);
+		r->tls[i] = make_tls(r, &conf[i], i, true, faults);
 		if (!r->tls[i])
 			err = MG_EPARSE;
 	}
-	int client = make_client(r, faults);
-	return err ? err : client;
+	return err ? err : make_client(r, faults);
 }
 
 /* The contexts of a zone, NULL-ended, in its order. */

@@ -5,13 +5,16 @@
 #include "daemon/settings_try.h"
 
 #include <net/if.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "daemon/node.h"
+#include "daemon/settings_host.h"
 
-static void try_address(const struct addr *addr, const char *text, struct conf_faults *faults)
+static void try_address(const struct settings *s, const struct addr *addr, const char *name,
+			struct conf_faults *faults)
 {
 	struct sockaddr_storage sa;
 	struct addr any_port = *addr;
@@ -20,9 +23,23 @@ static void try_address(const struct addr *addr, const char *text, struct conf_f
 	socklen_t n = addr_to_sockaddr(&any_port, &sa);
 	int fd = socket(sa.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&sa, n) < 0)
-		conf_faults_add(faults, "listener \"%s\": %s", text, strerror(errno));
+		settings_fault(s, faults, name, strerror(errno), "an address of this machine");
 	if (fd >= 0)
 		close(fd);
+}
+
+static void try_listener(const struct settings *s, const char *text, const char *name,
+			 struct conf_faults *faults)
+{
+	struct listen_spec spec;
+
+	if (listen_spec_parse(&spec, text) < 0 || spec.both)
+		return;
+	if (!spec.interface[0])
+		try_address(s, &spec.addr, name, faults);
+	else if (if_nametoindex(spec.interface) == 0)
+		settings_fault(s, faults, name, "no such interface",
+			       "an address, * or an interface of this machine");
 }
 
 static void try_listeners(const struct settings *s, struct conf_faults *faults)
@@ -33,17 +50,14 @@ static void try_listeners(const struct settings *s, struct conf_faults *faults)
 		const char *const *text = zone[i].listen.items;
 
 		for (size_t k = 0; k < zone[i].listen.n; k++) {
-			struct listen_spec spec;
+			char name[64];
 
-			if (listen_spec_parse(&spec, text[k]) < 0 || spec.both)
-				continue;
-			if (!spec.interface[0])
-				try_address(&spec.addr, text[k], faults);
-			else if (if_nametoindex(spec.interface) == 0)
-				conf_faults_add(faults, "listener \"%s\": no such interface",
-						text[k]);
+			snprintf(name, sizeof(name), "zones[%zu].listen[%zu]", i, k);
+			try_listener(s, text[k], name, faults);
 		}
 	}
+	if (s->metrics.listen.family != ADDR_NONE)
+		try_address(s, &s->metrics.listen, "metrics.listen", faults);
 }
 
 int settings_try(const char *path, struct conf_faults *faults)
@@ -56,6 +70,8 @@ int settings_try(const char *path, struct conf_faults *faults)
 	struct loaded *loaded = settings_load(text, &env, SETTINGS_OPEN_MODULES, faults);
 	if (!loaded)
 		return MG_EPARSE;
+	if (settings_host(&loaded->settings, faults) == MG_ENOMEM)
+		conf_faults_add(faults, "out of memory");
 	try_listeners(&loaded->settings, faults);
 	if (running_check(loaded, faults) < 0 && faults->n == 0)
 		conf_faults_add(faults, "out of memory");

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/settings_host.h"
 #include "daemon/warden_priv.h"
 
 #define PATIENCE_MS 3000
@@ -88,7 +89,8 @@ static int open_metrics(struct holding *h, const struct holding *old, struct con
 		h->metrics_fd = listen_tcp(addr);
 	if (h->metrics_fd >= 0)
 		return 0;
-	conf_faults_add(faults, "metrics.listen: %s", strerror(-h->metrics_fd));
+	settings_fault(&h->loaded->settings, faults, "metrics.listen", strerror(-h->metrics_fd),
+		       "a loopback address and a port that nobody listens on");
 	h->metrics_fd = -1;
 	return MG_EPARSE;
 }
@@ -104,7 +106,8 @@ static int restart_needed(const struct holding *h, const struct holding *old,
 	const char *const *path = paths.items;
 
 	for (size_t i = 0; i < paths.n; i++)
-		conf_faults_add(faults, "%s: a change needs a restart", path[i]);
+		settings_fault(&h->loaded->settings, faults, path[i], "a change needs a restart",
+			       "what it was at the start");
 	if (n > paths.n)
 		conf_faults_add(faults, "out of memory");
 	return n > 0 ? MG_EPARSE : 0;
@@ -132,6 +135,8 @@ static int open_all(struct holding *h, const char *path, const struct holding *o
 		return MG_EPARSE;
 	const struct settings *s = &h->loaded->settings;
 	err = restart_needed(h, old, faults);
+	if (!err && path) /* else it was found good before */
+		err = settings_host(s, faults);
 	if (!err)
 		err = conf_text_seal(h->loaded->text, &h->text_fd);
 	if (!err)

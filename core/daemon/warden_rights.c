@@ -3,6 +3,7 @@
  * warden_rights: what the warden may do: few of root's capabilities, and descriptors enough. What the SIP process may not do is sandbox.c's.
  */
 #include <cap-ng.h>
+#include <stdio.h>
 #include <sys/resource.h>
 
 #include "daemon/warden_priv.h"
@@ -68,10 +69,12 @@ int rights_descriptors(const struct settings *s, size_t sockets, bool first,
 	}
 	if (limit.rlim_cur >= need)
 		return 0;
-	conf_faults_add(faults,
-			"transport.connections_max: %lld and the listeners need %llu descriptors, "
-			"the system allows %llu (RLIMIT_NOFILE)",
-			(long long)s->transport.connections_max, (unsigned long long)need,
-			(unsigned long long)limit.rlim_cur);
+	char why[160];
+	snprintf(why, sizeof(why),
+		 "with the listeners they need %llu descriptors, the system allows %llu "
+		 "(RLIMIT_NOFILE)",
+		 (unsigned long long)need, (unsigned long long)limit.rlim_cur);
+	settings_fault(s, faults, "transport.connections_max", why,
+		       "as many as there are descriptors for");
 	return MG_ELIMIT;
 }

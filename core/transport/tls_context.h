@@ -33,6 +33,8 @@ struct tls_settings {
 	/* RFC 5077 keys that all workers and nodes share, newest first: the first seals, all open. NULL: no tickets. */
 	const uint8_t (*ticket_keys)[TLS_TICKET_KEY_LEN];
 	unsigned n_ticket_keys;
+	/* Set on failure to what is wrong: "certificate", "key", "ca" or "crl". May be NULL. */
+	const char **wrong;
 };
 
 struct tls_context;

@@ -164,6 +164,7 @@ int tls_load_own(SSL_CTX *ssl, const struct tls_settings *settings, time_t *expi
 	struct pem pem;
 	int err;
 
+	tls_about(settings, settings->cert_fd >= 0 && settings->key_fd < 0 ? "key" : "certificate");
 	if (settings->cert_fd < 0)
 		return settings->server ? tls_because(why, "a listener needs a certificate") : 0;
 	if (settings->key_fd < 0)
@@ -173,8 +174,10 @@ int tls_load_own(SSL_CTX *ssl, const struct tls_settings *settings, time_t *expi
 		return err;
 	err = use_chain(ssl, pem.bio, expires, why);
 	pem_done(&pem);
-	if (!err)
-		err = pem_read(&pem, settings->key_fd, "private key", why);
+	if (err)
+		return err;
+	tls_about(settings, "key");
+	err = pem_read(&pem, settings->key_fd, "private key", why);
 	if (err)
 		return err;
 	err = use_key(ssl, pem.bio, why);
@@ -278,12 +281,14 @@ int tls_load_authorities(SSL_CTX *ssl, const struct tls_settings *settings,
 	bool own = settings->ca_fd >= 0;
 	int fd = own ? settings->ca_fd : system_authorities(), err;
 
+	tls_about(settings, "ca");
 	if (fd < 0)
 		return tls_because(why, "the system has no bundle of authorities");
 	err = load_authorities(ssl, fd, own && settings->server, why);
 	if (!own)
 		(void)close(fd);
-	if (!err && settings->crl_fd >= 0)
-		err = load_crls(ssl, settings->crl_fd, why);
-	return err;
+	if (err || settings->crl_fd < 0)
+		return err;
+	tls_about(settings, "crl");
+	return load_crls(ssl, settings->crl_fd, why);
 }

@@ -30,6 +30,13 @@ int tls_because(const struct tls_why *why, const char *format, ...)
 /* The same, with what OpenSSL says last behind it; empties its queue of errors. */
 int tls_because_ssl(const struct tls_why *why, const char *what);
 
+/* From here on what is wrong is this file of the settings (tls_settings.wrong). */
+static inline void tls_about(const struct tls_settings *settings, const char *what)
+{
+	if (settings->wrong)
+		*settings->wrong = what;
+}
+
 /* ---- tls_context_load.c: from descriptors into a context. Return 0 or MG_EINVAL with a reason. ---- */
 MG_MUST_CHECK int tls_load_own(SSL_CTX *ssl, const struct tls_settings *settings, time_t *expires,
 			       const struct tls_why *why);
