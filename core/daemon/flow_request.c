@@ -254,6 +254,10 @@ static void unserved(struct call *call)
 	struct sip_where at;
 	const struct sip_uri *uri = sip_view_uri(&call->view, &at);
 
+	if (call->in.elsewhere) { /* F-1: its token opened, but leads to somebody else */
+		refuse_with(call, 403, SV("Not The Remote Target"));
+		return;
+	}
 	if (call->request
 		    .stray) { /* F-4: what says it is in a dialog and is not was taken for new, and nobody wants it */
 		refuse_with(call, 481, SV(""));
@@ -285,6 +289,8 @@ void flow_requested(struct call *call, struct mg_verdict verdict)
 
 	if (settled(call, verdict))
 		return;
+	if (call->in.elsewhere && r->source.known) /* a hook believed it */
+		call->in.in_dialog = r->in_dialog = true;
 	if (call->in.in_dialog) {
 		forward(call);
 		return;
@@ -330,11 +336,22 @@ static void note_dialog(struct call *call)
 	struct sip_where at;
 	const struct sip_nameaddr *to = sip_to(call->kept->msg, &at);
 
+	/* A token proves that there is a dialog, not that a stranger may send something anywhere in it: F-1, F-3. */
+	call->in.stranger = !r->source.known;
+	call->in.elsewhere = call->in.in_dialog && call->in.stranger &&
+			     !route_to_remote(call->worker->route, &call->view, &call->in);
+	if (call->in.elsewhere) {
+		flow_count(call->worker, FLOW_ELSEWHERE);
+		call->in.in_dialog = false;
+		call->in.preloaded = call->in.routed;
+	}
 	r->in_dialog = call->in.in_dialog;
 	r->from_caller = call->in.from_caller;
 	r->to_us = call->in.to_us;
 	r->stray = !call->in.in_dialog && to && to->tag.n > 0;
-	r->dialog_zone = call->in.zone < running->n_zones ? &running->zones[call->in.zone] : NULL;
+	r->dialog_zone = call->in.in_dialog && call->in.zone < running->n_zones
+				 ? &running->zones[call->in.zone]
+				 : NULL;
 }
 
 static void begin(struct worker *w, struct tp_rx *rx)

@@ -217,6 +217,7 @@ void flow_letter_drop(void *letter);
 	X(ANSWERED,        "sip_answered_total",              COUNTER, "requests answered here")                    \
 	X(OVERLOAD,        "sip_refused_overload_total",      COUNTER, "requests refused: overload")                \
 	X(OVERLOAD_DROP,   "sip_dropped_overload_total",      COUNTER, "requests dropped: overload")                \
+	X(ELSEWHERE,       "sip_dialog_elsewhere_total",      COUNTER, "strangers' requests in a dialog that lead to somebody who is not in it") \
 	X(REFUSED_MEMORY,  "sip_refused_memory_total",        COUNTER, "requests refused: memory ceiling")          \
 	X(QUEUE_US,        "sip_queue_delay_us",              GAUGE,   "microseconds that messages wait before they are handled, sum of workers") \
 	X(SLOW,            "sip_slow_callbacks_total",        COUNTER, "callbacks of more than 100 ms")

@@ -129,6 +129,7 @@ static int record_routes(struct route_branch *b)
 	if (!route->conf.record_route || ctx->in.in_dialog || !ctx->server ||
 	    !makes_dialog(b->view.msg->method))
 		return 0;
+	remote_of_caller(b, &token);
 	int err = record_route(b, in->listener, &in->local, in->transport, &token);
 	if (err || one)
 		return err;

@@ -143,6 +143,9 @@ static bool send_view(struct route_context *ctx, struct route_branch *b, struct 
 	struct route *route = ctx->route;
 	struct sv bytes;
 
+	if (b && ctx->in.stranger && !ctx->in.in_dialog && status < 300 &&
+	    remote_of_callee(route, view) < 0)
+		route_count(route, ROUTE_STAT_NO_MEMORY);
 	if (!route->env.on->reply(route->env.arg, ctx->user, b, view) ||
 	    route_flatten(route, view, &bytes) < 0) {
 		route_count(route, ROUTE_STAT_DROP_RESPONSE);

@@ -74,8 +74,9 @@ void route_late_2xx(struct route *route, struct txn_client *client, struct txn_s
 
 	arena_reset(&route->scratch);
 	sip_view_init(&view, rx->msg, &route->scratch);
+	/* Whether the caller was known is forgotten: the token names the target in any case. */
 	if (!server || sip_view_pop(&view, SIP_H_VIA) < 0 ||
-	    sip_view_first(&view, SIP_H_VIA) == SIP_NO_INST ||
+	    sip_view_first(&view, SIP_H_VIA) == SIP_NO_INST || remote_of_callee(route, &view) < 0 ||
 	    !route->env.on->reply(route->env.arg, NULL, NULL, &view) ||
 	    route_flatten(route, &view, &bytes) < 0 || txn_server_send(server, bytes) < 0) {
 		route_count(route, ROUTE_STAT_DROP_RESPONSE);

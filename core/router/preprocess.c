@@ -15,7 +15,7 @@ struct ids {
 	struct sv call_id, from_tag, to_tag;
 };
 
-static bool is_us(struct route *route, const struct sip_uri *uri)
+bool route_is_us(struct route *route, const struct sip_uri *uri)
 {
 	return (uri->scheme == SIP_SCHEME_SIP || uri->scheme == SIP_SCHEME_SIPS) &&
 	       tp_is_us(route->env.tp, uri->maddr.n ? uri->maddr : uri->host, uri->port,
@@ -53,6 +53,9 @@ static bool open_token(struct route *route, const struct sip_uri *uri, const str
 	in->from_caller = from_caller;
 	in->zone = zone_of(route, token.zone);
 	in->flow = from_caller ? token.callee_flow : token.caller_flow;
+	in->remote.named = token.remote_of == (from_caller ? TOKEN_CALLEE : TOKEN_CALLER);
+	in->remote.key = token.key;
+	in->remote.place = token.remote;
 	return true;
 }
 
@@ -86,7 +89,7 @@ static int undo_strict(struct route *route, struct sip_view *view, const struct 
 	struct sip_nameaddr value;
 	sip_inst last = SIP_NO_INST;
 
-	if (!uri || !uri->has_user || !is_us(route, uri) || !open_token(route, uri, ids, in))
+	if (!uri || !uri->has_user || !route_is_us(route, uri) || !open_token(route, uri, ids, in))
 		return 0;
 	for (sip_inst i = sip_view_first(view, SIP_H_ROUTE); i != SIP_NO_INST;
 	     i = sip_view_next(view, i))
@@ -120,7 +123,7 @@ static int strip_maddr(struct route *route, struct sip_view *view)
 	struct sip_param param;
 	size_t n;
 
-	if (!uri || uri->maddr.n == 0 || !is_us(route, uri))
+	if (!uri || uri->maddr.n == 0 || !route_is_us(route, uri))
 		return 0;
 	struct sv host_end = sv_of(uri->host.p + uri->host.n, 0);
 	struct sv head = sv_span(uri->text.p, host_end.p);
@@ -151,7 +154,7 @@ static int take_own_routes(struct route *route, struct sip_view *view, const str
 
 		if (!top)
 			return 400;
-		if (!is_us(route, &top->uri))
+		if (!route_is_us(route, &top->uri))
 			break;
 		open_token(route, &top->uri, ids, in);
 		if (sip_view_pop(view, SIP_H_ROUTE) < 0)
@@ -188,7 +191,7 @@ int route_preprocess(struct route *route, struct sip_view *view, const struct tp
 	if (!status)
 		status = strip_maddr(route, view);
 	const struct sip_uri *uri = status ? NULL : sip_view_uri(view, &at);
-	in->to_us = uri && is_us(route, uri);
+	in->to_us = uri && route_is_us(route, uri);
 	return status;
 }
 

@@ -91,6 +91,14 @@ struct route_in {
 	uint16_t
 		zone; /* in a dialog: zone index of the side it goes to, TP_ANY_ZONE when unknown */
 	tp_conn flow; /* in a dialog: connection of that side, 0 */
+	/* In a dialog: the remote target that the token names for that side; for route_to_remote. */
+	struct {
+		bool named;
+		uint8_t key;
+		uint64_t place;
+	} remote;
+	/* Set by whoever asks: nobody knows the source, so its answers shall say which target it may send to; and a token opened, but leads to another one. */
+	bool stranger, elsewhere;
 };
 
 /* Undo strict routing, take our own Routes off, open their tokens, strip a maddr that is ours. Edits `view`.
@@ -99,6 +107,10 @@ struct route_in {
  */
 int route_preprocess(struct route *route, struct sip_view *view, const struct tp_flow *flow,
 		     struct route_in *in);
+
+/* Whether a request in a dialog goes to the remote target that the other side named, by the way that it named (Contact, Record-Routes): what is not known may go
+ * nowhere else without being asked (F-1, F-3). */
+bool route_to_remote(struct route *route, struct sip_view *view, const struct route_in *in);
 
 /* Whether the request has been here in this form before (§16.3 step 4, RFC 5393 §4.2). `hash` is what our branches shall carry. */
 bool route_looped(struct route *route, struct sip_msg *msg, uint64_t *hash);

@@ -148,6 +148,18 @@ MG_MUST_CHECK int stateless_note_way(struct route_branch *b);
 /* What chance is replaced with where a retransmission has to go the same way (RFC 3263 §4.4). Not 0. */
 uint64_t stateless_seed(struct route *route, struct sip_view *view);
 
+/* ---- preprocess.c ---- */
+
+/* Whether a URI names ourselves. */
+bool route_is_us(struct route *route, const struct sip_uri *uri);
+
+/* ---- remote.c ---- */
+
+/* Note in a token that is minted into the branch's request whose Contact and Record-Routes lead to the caller. */
+void remote_of_caller(struct route_branch *b, struct token *token);
+/* Note in our tokens of a response which way leads to the one who answers. Returns 0 or a negative error: then some say nothing. */
+MG_MUST_CHECK int remote_of_callee(struct route *route, struct sip_view *response);
+
 /* ---- context.c ---- */
 
 /* A branch came to its end: with a response (rx), or with a status of our own (rx NULL). The branch must not be touched afterwards. */

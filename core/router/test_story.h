@@ -4,7 +4,7 @@
  *
  *	+URI[,qN][,rN][,fN][,zN][,nURI][,aURI]  a target: q in thousandths, seconds to ring, connection, zone, next hop, the same as a Route
  *	go                                      to the targets
- *	N:STATUS[=VALUE]                        client N is answered; VALUE: Contact of a 3xx, realm of a 401 or 407, Retry-After of others; "-": no Via is left
+ *	N:STATUS[=VALUE]                        client N is answered; VALUE: Contact of a 1xx to 3xx, realm of a 401 or 407, Retry-After of others; "-": no Via is left
  *	N:T N:E                                 it times out, cannot be sent
  *	dns cancel pass skip abandon refuse     the first pending look-up is answered, the caller cancels, a waiting branch goes on or not, the end, a refusal
  *	wait=MS                                 time passes
@@ -327,7 +327,10 @@ static inline char *respond(const struct txn_client *c, unsigned status, const c
 	struct arena arena;
 	char text[512] = "";
 	struct sip_extra extra = {.value = sv_of(text, 0)};
-	struct sip_response r = {.status = status, .to_tag = SV("t1"), .extra = &extra};
+	struct sip_response r = {.status = status,
+				 .to_tag = SV("t1"),
+				 .record_route = status < 300,
+				 .extra = &extra};
 	bool bare = value && strcmp(value, "-") == 0;
 
 	arena_init(&arena, 4096, 262144);
@@ -341,10 +344,10 @@ static inline char *respond(const struct txn_client *c, unsigned status, const c
 		CHECK(sip_view_remove(&view,
 				      sip_view_next(&view, sip_view_first(&view, SIP_H_VIA))) == 0);
 	if (value && !bare) {
-		extra.id = status / 100 == 3 ? SIP_H_CONTACT
-			   : status == 401   ? SIP_H_WWW_AUTHENTICATE
-			   : status == 407   ? SIP_H_PROXY_AUTHENTICATE
-					     : SIP_H_RETRY_AFTER;
+		extra.id = status < 400    ? SIP_H_CONTACT
+			   : status == 401 ? SIP_H_WWW_AUTHENTICATE
+			   : status == 407 ? SIP_H_PROXY_AUTHENTICATE
+					   : SIP_H_RETRY_AFTER;
 		const char *form =
 			status == 401 || status == 407 ? "Digest realm=\"%s\", nonce=\"n\"" : "%s";
 		/* NOLINTNEXTLINE(clang-diagnostic-format-nonliteral) */

@@ -13,7 +13,11 @@
 #define FLAG_TWO    1
 #define FLAG_CALLER 2
 #define FLAG_CALLEE 4
-#define RAW_MAX     (4 + 8 + 8 + MAC_LEN)
+#define FLAG_REMOTE 24 /* enum token_remote, in two bits */
+#define REMOTE_BIT  3
+#define REMOTE_LEN  (TOKEN_REMOTE_BITS / 8)
+#define PLACE_MAX   512 /* bytes of a text that stand with their kind */
+#define RAW_MAX     (4 + 8 + 8 + REMOTE_LEN + MAC_LEN)
 /* Call-ID and tag are at most SIP_IDENT_MAX each. */
 #define MAC_INPUT_MAX (RAW_MAX + 2 * (256 + 2))
 
@@ -38,6 +42,22 @@ static uint64_t get_u64(const uint8_t *p)
 	uint64_t v = 0;
 
 	for (int i = 0; i < 8; i++)
+		v = v << 8 | p[i];
+	return v;
+}
+
+static size_t put_remote(uint8_t *p, uint64_t v)
+{
+	for (int i = 0; i < REMOTE_LEN; i++)
+		p[i] = (uint8_t)(v >> (8 * (REMOTE_LEN - 1 - i)));
+	return REMOTE_LEN;
+}
+
+static uint64_t get_remote(const uint8_t *p)
+{
+	uint64_t v = 0;
+
+	for (int i = 0; i < REMOTE_LEN; i++)
 		v = v << 8 | p[i];
 	return v;
 }
@@ -124,13 +144,15 @@ size_t token_mint(const struct token_keys *keys, const struct token *token, stru
 
 	raw[0] = keys->key[0].id;
 	raw[1] = (uint8_t)((token->two ? FLAG_TWO : 0) | (token->caller_flow ? FLAG_CALLER : 0) |
-			   (token->callee_flow ? FLAG_CALLEE : 0));
+			   (token->callee_flow ? FLAG_CALLEE : 0) | token->remote_of << REMOTE_BIT);
 	raw[2] = (uint8_t)(token->zone >> 8);
 	raw[3] = (uint8_t)token->zone;
 	if (token->caller_flow)
 		n += put_u64(raw + n, token->caller_flow);
 	if (token->callee_flow)
 		n += put_u64(raw + n, token->callee_flow);
+	if (token->remote_of)
+		n += put_remote(raw + n, token->remote);
 	mac_of(&keys->key[0].key, raw, n, call_id, tag, mac);
 	memcpy(raw + n, mac, MAC_LEN);
 	out[0] = 'm';
@@ -140,7 +162,8 @@ size_t token_mint(const struct token_keys *keys, const struct token *token, stru
 /* Bytes of a token before its MAC, by its flags. */
 static size_t raw_len(uint8_t flags)
 {
-	return 4 + (flags & FLAG_CALLER ? 8U : 0) + (flags & FLAG_CALLEE ? 8U : 0);
+	return 4 + (flags & FLAG_CALLER ? 8U : 0) + (flags & FLAG_CALLEE ? 8U : 0) +
+	       (flags & FLAG_REMOTE ? (unsigned)REMOTE_LEN : 0);
 }
 
 static int raw_of(struct sv user, uint8_t raw[RAW_MAX + 8])
@@ -148,8 +171,9 @@ static int raw_of(struct sv user, uint8_t raw[RAW_MAX + 8])
 	if (user.n < 1 + 16 || user.n > TOKEN_MAX - 1 || user.p[0] != 'm')
 		return MG_EPARSE;
 	int n = decode(raw, sv_of(user.p + 1, user.n - 1));
-	bool fits = n > 1 && (raw[1] & ~(FLAG_TWO | FLAG_CALLER | FLAG_CALLEE)) == 0 &&
-		    (size_t)n == raw_len(raw[1]) + MAC_LEN;
+	bool fits = n > 1 &&
+		    (raw[1] & ~(FLAG_TWO | FLAG_CALLER | FLAG_CALLEE | FLAG_REMOTE)) == 0 &&
+		    (raw[1] & FLAG_REMOTE) != FLAG_REMOTE && (size_t)n == raw_len(raw[1]) + MAC_LEN;
 
 	return fits ? n : MG_EPARSE;
 }
@@ -161,13 +185,29 @@ bool token_like(struct sv user)
 	return raw_of(user, raw) > 0;
 }
 
-static const struct siphash_key *key_of(const struct token_keys *keys, uint8_t id)
+/* The place of a key; keys->n when there is none of that id. */
+static unsigned key_of(const struct token_keys *keys, uint8_t id)
 {
-	for (unsigned i = 0; i < keys->n; i++) {
-		if (keys->key[i].id == id)
-			return &keys->key[i].key;
-	}
-	return NULL;
+	unsigned i = 0;
+
+	while (i < keys->n && keys->key[i].id != id)
+		i++;
+	return i;
+}
+
+uint64_t token_place(const struct token_keys *keys, unsigned key, char what, struct sv text)
+{
+	char input[PLACE_MAX + 1];
+	size_t n = text.n;
+
+	if (key >= keys->n)
+		return 0;
+	if (n > PLACE_MAX) /* no honest one: under the hash of all of it alone */
+		return siphash_24(&keys->key[key].key, text.p, n);
+	input[0] = what;
+	if (n > 0)
+		memcpy(input + 1, text.p, n);
+	return siphash_24(&keys->key[key].key, input, n + 1);
 }
 
 static bool matches(const struct siphash_key *key, const uint8_t *raw, size_t n, struct sv call_id,
@@ -188,19 +228,27 @@ int token_open(const struct token_keys *keys, struct sv user, struct sv call_id,
 	if (n < 0)
 		return n;
 	size_t len = (size_t)n - MAC_LEN;
-	const struct siphash_key *key = key_of(keys, raw[0]);
+	unsigned place = key_of(keys, raw[0]);
+	const struct siphash_key *key = place < keys->n ? &keys->key[place].key : NULL;
 	bool caller = key && matches(key, raw, len, call_id, from_tag);
 
 	if (!key || (!caller && !matches(key, raw, len, call_id, to_tag)))
 		return MG_EAUTH;
 	size_t at = 4;
-	*out = (struct token){.zone = (uint16_t)(raw[2] << 8 | raw[3]), .two = raw[1] & FLAG_TWO};
+	*out = (struct token){.zone = (uint16_t)(raw[2] << 8 | raw[3]),
+			      .two = raw[1] & FLAG_TWO,
+			      .remote_of = (raw[1] & FLAG_REMOTE) >> REMOTE_BIT,
+			      .key = (uint8_t)place};
 	if (raw[1] & FLAG_CALLER) {
 		out->caller_flow = get_u64(raw + at);
 		at += 8;
 	}
-	if (raw[1] & FLAG_CALLEE)
+	if (raw[1] & FLAG_CALLEE) {
 		out->callee_flow = get_u64(raw + at);
+		at += 8;
+	}
+	if (out->remote_of)
+		out->remote = get_remote(raw + at);
 	*from_caller = caller;
 	return 0;
 }

@@ -21,7 +21,13 @@ static const struct token rows[] = {
 	{.zone = 0xffff, .two = true},
 	{.zone = 12, .caller_flow = 1},
 	{.zone = 12, .callee_flow = UINT64_MAX},
-	{.zone = 513, .two = true, .caller_flow = 0x0102030405060708, .callee_flow = 42},
+	{.zone = 1, .remote_of = TOKEN_CALLER, .remote = 0xfedcba987654},
+	{.zone = 513,
+	 .two = true,
+	 .caller_flow = 0x0102030405060708,
+	 .callee_flow = 42,
+	 .remote_of = TOKEN_CALLEE,
+	 .remote = TOKEN_REMOTE_MASK},
 };
 
 static struct sv mint(const struct token_keys *k, const struct token *t, char *out)
@@ -48,6 +54,9 @@ static void test_there_and_back(void **state)
 		assert_int_equal(got.two, rows[i].two);
 		assert_true(got.caller_flow == rows[i].caller_flow);
 		assert_true(got.callee_flow == rows[i].callee_flow);
+		assert_int_equal(got.remote_of, rows[i].remote_of);
+		assert_true(got.remote == rows[i].remote);
+		assert_int_equal(got.key, 0);
 		assert_int_equal(token_open(&keys, user, SV("call@x"), SV("tag2"), SV("tag1"), &got,
 					    &from_caller),
 				 0);
@@ -61,7 +70,7 @@ static void test_not_this_dialog(void **state)
 	char text[TOKEN_MAX];
 	struct token got;
 	bool from_caller;
-	struct sv user = mint(&keys, &rows[4], text);
+	struct sv user = mint(&keys, &rows[5], text);
 
 	assert_int_equal(
 		token_open(&keys, user, SV("call@y"), SV("tag1"), SV("tag2"), &got, &from_caller),
@@ -78,9 +87,10 @@ static void test_not_this_dialog(void **state)
 	assert_int_equal(
 		token_open(&old_keys, user, SV("call@x"), SV("tag1"), SV(""), &got, &from_caller),
 		MG_EAUTH);
-	user = mint(&old_keys, &rows[4], text);
+	user = mint(&old_keys, &rows[5], text);
 	assert_int_equal(
 		token_open(&keys, user, SV("call@x"), SV("tag1"), SV(""), &got, &from_caller), 0);
+	assert_int_equal(got.key, 1);
 }
 
 /* Every character changed, every length. */
@@ -114,12 +124,32 @@ static void test_tampered(void **state)
 		token_like(SV("mAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")));
 }
 
+/* Another key, kind or text is another place; one key is the same wherever it stands. */
+static void test_places(void **state)
+{
+	static char text[1200];
+	uint64_t one = token_place(&keys, 0, 't', SV("sip:b@h"));
+
+	(void)state;
+	memset(text, 'a', sizeof(text));
+	assert_true(one == token_place(&keys, 0, 't', SV("sip:b@h")));
+	assert_true(one != token_place(&keys, 1, 't', SV("sip:b@h")));
+	assert_true(one != token_place(&keys, 0, 'h', SV("sip:b@h")));
+	assert_true(one != token_place(&keys, 0, 't', SV("sip:b@h2")));
+	assert_true(token_place(&keys, 1, 't', SV("x")) == token_place(&old_keys, 0, 't', SV("x")));
+	assert_true(token_place(&keys, 0, 't', sv_of(text, 1100)) !=
+		    token_place(&keys, 0, 't', sv_of(text, 1200)));
+	assert_true(token_place(&keys, 0, 't', sv_of(NULL, 0)) != 0);
+	assert_true(token_place(&keys, 2, 't', SV("x")) == 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_there_and_back),
 		cmocka_unit_test(test_not_this_dialog),
 		cmocka_unit_test(test_tampered),
+		cmocka_unit_test(test_places),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

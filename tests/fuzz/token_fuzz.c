@@ -42,11 +42,15 @@ static void ours(const uint8_t *data, struct sv text)
 		memcpy(&token.caller_flow, data + 3, 8);
 	if (data[2] & 4)
 		memcpy(&token.callee_flow, data + 11, 8);
+	token.remote_of = (uint8_t)((data[2] >> 3 & 3) % 3);
+	if (token.remote_of)
+		token.remote = token_place(&keys, data[2] >> 5 & 1, 't', text) & TOKEN_REMOTE_MASK;
 	size_t n = token_mint(&keys, &token, call, tag, user);
 	CHECK(n < TOKEN_MAX && token_like(sv_of(user, n)));
 	CHECK(token_open(&keys, sv_of(user, n), call, tag, SV("other"), &got, &from_caller) == 0);
 	CHECK(from_caller && got.zone == token.zone && got.two == token.two &&
-	      got.caller_flow == token.caller_flow && got.callee_flow == token.callee_flow);
+	      got.caller_flow == token.caller_flow && got.callee_flow == token.callee_flow &&
+	      got.remote_of == token.remote_of && got.remote == token.remote);
 	size_t at = data[19] % n;
 	user[at] = (char)(user[at] ^ (1 << (data[20] & 7)));
 	CHECK(token_open(&keys, sv_of(user, n), call, tag, SV("other"), &got, &from_caller) < 0);

@@ -287,10 +287,15 @@ def test_strict_router_before_us(proxy, uac, uas):
 
 def test_strict_router_behind_us(proxy, uac, uas):
     """§16.6 step 6: a next hop without lr gets itself as Request-URI, and the Request-URI as last Route."""
-    text, answer = dialog(proxy, uac, uas)
+    text = request(uac, "INVITE", target(uas))
+    uac.send(text, proxy.address)
     strict = f"sip:strict@{uas.host}:{uas.port}"
-    ours = header(answer, "Record-Route")[0]
-    bye = request(uac, "BYE", "sip:bob@192.0.2.1", f"Route: {ours}, <{strict}>", From=header(text, "From")[0],
+    ok = reply(uas.receive(), 200, "Contact: <sip:bob@192.0.2.1>").replace("Record-Route:", f"Record-Route: <{strict}>\r\nRecord-Route:", 1)
+    uas.send(ok, proxy.address)
+    answer = until(uac, 200)
+    theirs, ours = header(answer, "Record-Route")
+    assert theirs == f"<{strict}>"
+    bye = request(uac, "BYE", "sip:bob@192.0.2.1", f"Route: {ours}, {theirs}", From=header(text, "From")[0],
                   To=header(answer, "To")[0], Call_ID=header(text, "Call-ID")[0], CSeq="2 BYE")
     uac.send(bye, proxy.address)
     got = uas.receive()

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a stranger may do once a call of his was answered: the token in his route proves that there is a dialog, and leads to who is in it, nowhere else (F-1, F-3, F-4)."""
+import signal
+import time
+
+import pytest
+from margrave import Daemon, Peer, free_port, header, status
+from test_requests import reply, request, until
+
+KNOWN = "127.0.0.9"  # a source in the access list; 127.0.0.1 is none
+
+
+@pytest.fixture(name="bob")
+def callee():
+    with Peer() as peer:
+        yield peer
+
+
+@pytest.fixture(name="victim")
+def third_party():
+    with Peer() as peer:
+        yield peer
+
+
+@pytest.fixture(name="proxy", params=["one listener", "two"])
+def running_proxy(request, tmp_path, bob):  # pylint: disable=redefined-outer-name
+    """Everybody may call bob; the second listener makes it two Record-Routes (RFC 5658)."""
+    port, out = free_port(), free_port()
+    two = request.param == "two"
+    zones = f'{{ name = "in"; listen = ( "udp:127.0.0.1:{port}" ); }}' + (f', {{ name = "out"; listen = ( "udp:127.0.0.1:{out}" ); }}' if two else "")
+    config = (f'accept_risk = ( "open-relay" );\nzones = ( {zones} );\nmodules = ( {{ name = "sanity"; }}, {{ name = "acl"; zones = ( {{ zone = "in"; rules = '
+              f'( {{ prefixes = ( "{KNOWN}/32" ); known = true; }} ); }} ); }}, {{ name = "route"; relay = "known"; rules = ( {{ domain = "ours.example"; '
+              f'sources = "any"; hops = ( {{ uri = "sip:{bob.host}:{bob.port}"; {"zone = " + chr(34) + "out" + chr(34) + ";" if two else ""} }} ); }} ); }} );\n')
+    with Daemon(tmp_path, config) as daemon:
+        daemon.address, daemon.two = ("127.0.0.1", port), two
+        daemon.back = ("127.0.0.1", out if two else port)
+        yield daemon
+        daemon.process.send_signal(signal.SIGTERM)  # the one at the end is the second: what is under way is not waited for
+        time.sleep(0.5)  # two signals at once would be one
+
+
+class Call:
+    """A call from `caller` to bob that was answered."""
+
+    def __init__(self, proxy: Daemon, caller: Peer, bob: Peer):
+        self.proxy, self.caller, self.bob = proxy, caller, bob
+        self.invite = request(caller, "INVITE", "sip:bob@ours.example")
+        caller.send(self.invite, proxy.address)
+        self.heard = bob.receive()
+        self.contact = f"sip:bob@{bob.host}:{bob.port}"
+        bob.send(reply(self.heard, 200, f"Contact: <{self.contact}>"), proxy.back)
+        self.answer = until(caller, 200)
+        assert len(header(self.answer, "Record-Route")) == 1 + proxy.two
+
+    def send(self, method: str, uri: str, *routes: str, to: str = "", cseq: int = 2) -> None:
+        """In the dialog, from the caller; `to` is another To tag."""
+        own = [f"Route: {value}" for value in reversed(header(self.answer, "Record-Route"))]
+        party = header(self.answer, "To")[0]
+        self.caller.send(request(self.caller, method, uri, *own, *[f"Route: {value}" for value in routes], From=header(self.invite, "From")[0],
+                                 To=f"<sip:x@y>;tag={to}" if to else party, Call_ID=header(self.invite, "Call-ID")[0], CSeq=f"{cseq} {method}"),
+                         self.proxy.address)
+
+    def send_back(self, method: str, uri: str, cseq: int = 2) -> None:
+        """In the dialog, from bob."""
+        own = [f"Route: {value}" for value in header(self.heard, "Record-Route")]
+        self.bob.send(request(self.bob, method, uri, *own, From=header(self.answer, "To")[0], To=header(self.invite, "From")[0],
+                              Call_ID=header(self.invite, "Call-ID")[0], CSeq=f"{cseq} {method}"), self.proxy.back)
+
+
+def refused(peer: Peer) -> int:
+    return status(peer.receive())
+
+
+def test_stranger_reaches_nobody_else(proxy, bob, victim):
+    with Peer() as mallory:
+        call = Call(proxy, mallory, bob)
+        there = f"sip:{victim.host}:{victim.port}"
+        before = proxy.metrics()["margrave_sip_dialog_elsewhere_total"]
+        for cseq, (method, tag) in enumerate((("INVITE", "any"), ("INVITE", ""), ("MESSAGE", "any"), ("BYE", ""), ("REFER", "")), 2):
+            call.send(method, f"sip:+900@{victim.host}:{victim.port}", to=tag, cseq=cseq)
+            assert refused(mallory) == 403
+        call.send("INVITE", f"sip:+900@{bob.host}:{bob.port}", cseq=20)  # nor another number at the one who answered
+        assert refused(mallory) == 403
+        call.send("INVITE", f"{call.contact};maddr={victim.host}", cseq=21)
+        assert refused(mallory) == 403
+        call.send("INVITE", call.contact, f"<{there};lr>", cseq=22)  # nor by a way of his own
+        assert refused(mallory) == 403
+        call.send("ACK", there, cseq=1)
+        assert mallory.receive(0.3) is None
+        call.send_back("INVITE", there)
+        assert refused(bob) == 403
+        assert victim.receive(0.2) is None and bob.receive(0.1) is None
+        assert proxy.metrics()["margrave_sip_dialog_elsewhere_total"] == before + 10
+
+
+def test_what_a_rule_allows_is_allowed_in_a_dialog(proxy, bob):
+    with Peer() as alice:
+        Call(proxy, alice, bob).send("MESSAGE", "sip:else@ours.example")
+        assert bob.receive().startswith("MESSAGE sip:else@ours.example ")
+
+
+def test_dialog_of_a_stranger(proxy, bob):
+    """Both sides, and after a restart."""
+    with Peer() as alice:
+        call = Call(proxy, alice, bob)
+        call.send("ACK", call.contact, cseq=1)
+        assert bob.receive().startswith("ACK ")
+        call.send("INFO", call.contact)
+        got = bob.receive()
+        assert got.startswith(f"INFO {call.contact} ") and not header(got, "Route")
+        bob.send(reply(got, 200), proxy.back)
+        assert status(alice.receive()) == 200
+        proxy.kill()
+        before = len(proxy.log_text())
+        proxy.start(wait=False).wait_log("ev=running ", after=before)
+        call.send_back("INFO", f"sip:alice@{alice.host}:{alice.port}")
+        got = alice.receive()
+        assert got.startswith("INFO ")
+        alice.send(reply(got, 200), proxy.address)
+        assert status(bob.receive()) == 200
+        call.send("BYE", call.contact, cseq=3)
+        assert bob.receive().startswith("BYE ")
+
+
+def test_dialog_of_a_known_caller(proxy, bob):
+    """He may send anywhere; who is called, and is not known, may not."""
+    with Peer(KNOWN) as alice, Peer() as other:
+        call = Call(proxy, alice, bob)
+        assert header(call.answer, "Record-Route") == header(call.heard, "Record-Route")  # nothing was written anew for him
+        call.send("MESSAGE", f"sip:x@{other.host}:{other.port}")
+        assert other.receive().startswith("MESSAGE ")
+        call.send_back("INFO", f"sip:alice@{other.host}:{other.port}")
+        assert refused(bob) == 403 and other.receive(0.2) is None
+        call.send_back("BYE", f"sip:alice@{alice.host}:{alice.port}", cseq=3)
+        assert alice.receive().startswith("BYE ")
