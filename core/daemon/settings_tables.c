@@ -395,7 +395,9 @@ static const struct conf_option options[] = {
 	 .max = 63,
 	 .max_items = 32,
 	 .offset = offsetof(struct settings, accept_risk),
-	 .help = "names of dangers that are known and wanted"},
+	 .example = "( \"open-relay\" )",
+	 .help = "names of dangers that are known and wanted: acl-any, metrics-open, open-relay, "
+		 "recurse, tls-unverified, user-root"},
 	{.name = "zones",
 	 .type = CONF_GROUP,
 	 .flags = CONF_LIST | CONF_REQUIRED,
