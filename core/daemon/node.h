@@ -57,7 +57,7 @@ struct running {
 	struct tls_context **tls;             /* beside settings.tls */
 	const struct tls_context **tls_lists; /* NULL-ended ones, of zones */
 	struct tls_context *tls_client;       /* NULL: no outgoing TLS */
-	int system_ca;                        /* the system's authorities, -1: none */
+	int system_ca; /* the system's authorities while it is made, -1: none */
 	struct chain *chain;
 	struct route_conf route;
 	struct txn_conf txn;
@@ -143,13 +143,12 @@ struct node {
 	struct quarantine quarantine
 		[QUARANTINE_MAX]; /* written before workers start and by the main thread; read by workers */
 	atomic_uint quarantined;
-	int system_ca;                 /* the system's authorities, opened before the sandbox; -1 */
-	int statm;                     /* /proc/self/statm, opened before the sandbox; -1 */
-	atomic_uint_fast64_t resident; /* bytes, as last read */
-	struct loop *loop;             /* the main thread's */
-	int ipc;                       /* to the warden */
-	struct control *control;       /* NULL before it runs */
-	struct running *running;       /* current, the main thread's view */
+	int statm;                       /* /proc/self/statm, opened before the sandbox; -1 */
+	atomic_uint_fast64_t resident;   /* bytes, as last read */
+	struct loop *loop;               /* the main thread's */
+	int ipc;                         /* to the warden */
+	struct control *control;         /* NULL before it runs */
+	struct running *running;         /* current, the main thread's view */
 	atomic_uint_fast64_t generation; /* its number */
 	uint64_t started_us;
 	uint64_t memory_auto; /* what overload_memory_auto said before the sandbox */

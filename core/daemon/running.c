@@ -278,6 +278,15 @@ static int find_file(void *arg, const char *path)
 	return -ENOENT;
 }
 
+static int find_authorities(struct received *got)
+{
+	int fd = -1;
+
+	for (size_t i = 0; fd < 0 && settings_authorities[i]; i++)
+		fd = find_file(got, settings_authorities[i]);
+	return fd;
+}
+
 struct running *running_new(struct node *node, struct received *got, struct running *before,
 			    struct conf_faults *faults)
 {
@@ -293,7 +302,7 @@ struct running *running_new(struct node *node, struct received *got, struct runn
 	r->generation.left = left;
 	atomic_init(&r->needed, node->workers);
 	r->node = node;
-	r->system_ca = node->system_ca;
+	r->system_ca = find_authorities(got);
 	r->loaded = settings_load(text, &env,
 				  before ? SETTINGS_KNOW_MODULES : SETTINGS_OPEN_MODULES, faults);
 	if (!r->loaded || running_make_tls(r, faults) < 0 || make_zones(r) < 0 ||

@@ -7,7 +7,7 @@
 
 #include "daemon/node.h"
 
-/* The system's authorities, opened; -1 when there are none. */
+/* The system's authorities, opened; -1 when there are none. For --check: the SIP process is given them. */
 int system_authorities_open(void);
 
 /* Make r->tls and r->tls_client of r->loaded. Returns 0, MG_ENOMEM, or MG_EPARSE with faults added. */

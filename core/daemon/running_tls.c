@@ -11,11 +11,17 @@
 #include "base/log.h"
 #include "daemon/running_priv.h"
 
-#define SYSTEM_AUTHORITIES "/etc/ssl/certs/ca-certificates.crt"
+const char *const settings_authorities[] = {"/etc/ssl/certs/ca-certificates.crt",
+					    "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem",
+					    NULL};
 
 int system_authorities_open(void)
 {
-	return open(SYSTEM_AUTHORITIES, O_RDONLY | O_CLOEXEC);
+	int fd = -1;
+
+	for (size_t i = 0; fd < 0 && settings_authorities[i]; i++)
+		fd = open(settings_authorities[i], O_RDONLY | O_CLOEXEC);
+	return fd;
 }
 
 static const char *allowed_for(const char *file)
@@ -49,6 +55,7 @@ static struct tls_context *make_tls(const struct running *r, const struct tls_se
 				 .cert_fd = conf->certificate.fd,
 				 .key_fd = conf->key.fd,
 				 .ca_fd = conf->ca.fd >= 0 ? conf->ca.fd : r->system_ca,
+				 .system_ca = conf->ca.fd < 0,
 				 .crl_fd = conf->crl.fd,
 				 .verify = (enum tls_verify)conf->verify_client,
 				 .server = server,
@@ -98,7 +105,7 @@ static int make_client(struct running *r, struct conf_faults *faults)
 
 	if (client.ca.fd < 0 && r->system_ca < 0) {
 		log_begin(&l, LOG_WARNING, "sip", "no_authorities");
-		log_str(&l, "missing", SYSTEM_AUTHORITIES);
+		log_str(&l, "missing", settings_authorities[0]);
 		log_str(&l, "off", "outgoing_tls");
 		log_end(&l);
 		return 0;

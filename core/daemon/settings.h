@@ -98,6 +98,9 @@ enum settings_modules {
 	SETTINGS_PASS_MODULES, /* pass over the options of the others: for the warden */
 };
 
+/* Where systems have their bundle of authorities, NULL-ended: the first that can be opened is theirs. The warden passes it as it does the files that are named. */
+extern const char *const settings_authorities[];
+
 /* Load and check everything that can be told without opening sockets.
  *
  * text       Becomes the result's, also on failure.

@@ -479,8 +479,6 @@ static void finish(struct process *p)
 		munmap(n->ring, sizeof(*n->ring));
 	if (n->statm >= 0)
 		close(n->statm);
-	if (n->system_ca >= 0)
-		close(n->system_ca);
 	loop_unwatch(&p->watch);
 	wheel_del(loop_wheel(n->loop), &p->heartbeat);
 	loop_free(n->loop);
@@ -500,7 +498,6 @@ int sip_process(int ipc)
 	p->control_fd = -1;
 	p->node.statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
 	p->node.memory_auto = overload_memory_auto();
-	p->node.system_ca = system_authorities_open();
 	p->node.started_us = loop_clock_us();
 	pthread_mutex_init(&p->node.posting, NULL);
 	received_init(&p->got);

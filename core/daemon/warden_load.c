@@ -77,6 +77,15 @@ static int open_file(void *arg, const char *path)
 	return kept;
 }
 
+/* Its absence is told by who needs it. */
+static void open_authorities(struct making *making)
+{
+	for (size_t i = 0; settings_authorities[i]; i++) {
+		if (open_file(making, settings_authorities[i]) >= 0)
+			return;
+	}
+}
+
 static int open_metrics(struct holding *h, const struct holding *old, struct conf_faults *faults)
 {
 	const struct addr *addr = &h->loaded->settings.metrics.listen;
@@ -133,6 +142,7 @@ static int open_all(struct holding *h, const char *path, const struct holding *o
 	h->loaded = settings_load(text, &env, SETTINGS_PASS_MODULES, faults);
 	if (!h->loaded)
 		return MG_EPARSE;
+	open_authorities(&making);
 	const struct settings *s = &h->loaded->settings;
 	err = restart_needed(h, old, faults);
 	if (!err && path) /* else it was found good before */

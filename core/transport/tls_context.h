@@ -24,7 +24,8 @@ enum tls_verify {
 struct tls_settings {
 	const char *name;
 	int cert_fd, key_fd; /* PEM; read from their begin; -1: none (client contexts) */
-	int ca_fd;           /* PEM bundle of authorities; -1: the system's */
+	int ca_fd;           /* PEM bundle of authorities; -1: none */
+	bool system_ca;      /* it is the system's: clients are not told of all these */
 	int crl_fd; /* PEM; -1: none. With one, a peer's certificate whose issuer has no valid CRL there is refused. */
 	enum tls_verify verify; /* server side: of clients */
 	bool server;            /* a context for listeners, else for connections we open */

@@ -4,11 +4,9 @@
  * again by the next configuration, and never waits for a pass phrase.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509_vfy.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -212,21 +210,6 @@ static int add_authorities(X509_STORE *store, BIO *bio, STACK_OF(X509_NAME) * na
 	return err || n ? err : tls_because(why, "no certificate in the file of authorities");
 }
 
-/* The system's bundle, read now: the process that serves cannot open files. */
-static int system_authorities(void)
-{
-	const char *const paths[] = {
-		getenv(X509_get_default_cert_file_env()), "/etc/ssl/certs/ca-certificates.crt",
-		"/etc/pki/tls/certs/ca-bundle.crt", X509_get_default_cert_file()};
-
-	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
-		int fd = paths[i] ? open(paths[i], O_RDONLY | O_CLOEXEC) : -1;
-		if (fd >= 0)
-			return fd;
-	}
-	return -1;
-}
-
 static int add_crls(X509_STORE *store, BIO *bio, const struct tls_why *why)
 {
 	X509_CRL *crl;
@@ -278,15 +261,11 @@ static int load_crls(SSL_CTX *ssl, int fd, const struct tls_why *why)
 int tls_load_authorities(SSL_CTX *ssl, const struct tls_settings *settings,
 			 const struct tls_why *why)
 {
-	bool own = settings->ca_fd >= 0;
-	int fd = own ? settings->ca_fd : system_authorities(), err;
-
 	tls_about(settings, "ca");
-	if (fd < 0)
+	if (settings->ca_fd < 0)
 		return tls_because(why, "the system has no bundle of authorities");
-	err = load_authorities(ssl, fd, own && settings->server, why);
-	if (!own)
-		(void)close(fd);
+	int err = load_authorities(ssl, settings->ca_fd, settings->server && !settings->system_ca,
+				   why);
 	if (err || settings->crl_fd < 0)
 		return err;
 	tls_about(settings, "crl");

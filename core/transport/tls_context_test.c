@@ -197,24 +197,22 @@ static void test_authorities(void **state)
 	expect(s, "no revocation list in the file");
 }
 
-/* The system's bundle is named by OpenSSL's own variable here. */
+/* Nothing is opened here: without a bundle nobody can be verified. */
 static void test_system_authorities(void **state)
 {
 	struct tls_settings s = {.name = "c",
 				 .cert_fd = -1,
 				 .key_fd = -1,
 				 .ca_fd = -1,
+				 .system_ca = true,
 				 .crl_fd = -1,
 				 .verify_server = true};
-	char path[64];
-	int fd = cert_fd(&ca);
 
 	(void)state;
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	assert_int_equal(setenv("SSL_CERT_FILE", path, 1), 0);
+	expect(s, "the system has no bundle of authorities");
+	s.ca_fd = cert_fd(&ca);
 	expect(s, NULL);
-	(void)close(fd);
-	assert_int_equal(unsetenv("SSL_CERT_FILE"), 0);
+	s.ca_fd = -1;
 	s.verify_server = false; /* no authorities needed */
 	expect(s, NULL);
 }
