@@ -85,6 +85,7 @@ static int begin(struct received *got, const struct ipc_msg *msg, int fd)
 	got->begun = true;
 	got->generation = msg->generation;
 	got->workers = msg->workers;
+	got->again = msg->number == 1;
 	got->text_fd = fd;
 	return 0;
 }

@@ -30,6 +30,7 @@ struct received {
 	size_t listeners;
 	struct addr *local;
 	size_t locals;
+	bool again; /* the running text once more, with other addresses or keys */
 	bool begun, complete;
 };
 

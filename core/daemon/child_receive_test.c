@@ -48,7 +48,7 @@ static void test_whole(void **state)
 	assert_false(got.complete);
 	assert_int_equal(give(&got, IPC_COMMIT, 5, 0), 0);
 	assert_true(got.complete && got.generation == 5 && got.workers == 2 && got.text_fd >= 0 &&
-		    got.metrics_fd >= 0);
+		    got.metrics_fd >= 0 && !got.again);
 	assert_true(got.files == 1 && got.listeners == 1 && got.locals == 1 && got.file[0].fd >= 0);
 	assert_string_equal(got.file[0].path, "/x");
 	received_done(&got);

@@ -15,8 +15,8 @@
 enum ipc_type {
 	IPC_NONE,
 	/* warden to SIP process */
-	IPC_BEGIN, /* a generation begins: number, workers; descriptor: the sealed configuration text */
-	IPC_FILE,     /* a file it names: `path`; descriptor */
+	IPC_BEGIN, /* a generation begins: generation, workers; `number` is 1 when it is the running text once more; descriptor: the sealed configuration text */
+	IPC_FILE,  /* a file it names: `path`; descriptor */
 	IPC_LISTENER, /* a socket: `listener`; descriptor */
 	IPC_CONTROL, /* the listening Unix socket of margravectl; descriptor; once, before the first IPC_COMMIT */
 	IPC_LOCAL, /* an address of this machine: `addr`; per generation */

@@ -186,7 +186,8 @@ static void entered(struct process *p)
 	log_set_level((enum log_level)n->running->loaded->settings.log.level);
 	say(LOG_INFO, "running", n->running->generation.number,
 	    conf_text_hash(n->running->loaded->text), 0);
-	tell_risks(n->running);
+	if (!before || !p->got.again)
+		tell_risks(n->running);
 	control_metrics(n->control, p->got.metrics_fd);
 	p->got.metrics_fd = -1;
 	received_done(&p->got);

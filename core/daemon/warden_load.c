@@ -165,6 +165,7 @@ struct holding *holding_new(const char *path, uint64_t generation, const struct 
 
 	if (h) {
 		h->generation = generation;
+		h->again = !path;
 		h->text_fd = h->metrics_fd = -1;
 	}
 	if (h && open_all(h, path, old, faults) == 0)
@@ -219,6 +220,7 @@ int holding_send(const struct holding *h, int ipc)
 	struct ipc_msg msg = {.magic = IPC_MAGIC,
 			      .type = IPC_BEGIN,
 			      .generation = h->generation,
+			      .number = h->again,
 			      .workers = settings_workers(&h->loaded->settings)};
 	unsigned patience = PATIENCE_MS;
 	int err = send_wait(ipc, &msg, h->text_fd, &patience);

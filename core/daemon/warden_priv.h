@@ -28,6 +28,7 @@ struct warden_file {
 /* A configuration as the warden holds it: text, what it names, all open. */
 struct holding {
 	uint64_t generation;
+	bool again; /* the text of the one before */
 	struct loaded *loaded;
 	struct listen_set listeners;
 	struct addr *local;

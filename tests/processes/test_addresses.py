@@ -106,3 +106,12 @@ def test_somebody_else_has_it(daemon):
     daemon.wait_log(r"ev=reloaded", seconds=10, after=after)
     assert daemon.log_text()[after:].count("ev=reload_rejected") == 1
     assert ask(daemon.netns, "192.0.2.9") == 200
+
+
+def test_risks_are_told_once(daemon):
+    """At the start and by a reload, not with each change of addresses."""
+    change(daemon, "add", "192.0.2.4/24")
+    change(daemon, "del", "192.0.2.4/24")
+    assert daemon.log_text().count("ev=risk_accepted") == 1
+    daemon.reload()
+    assert daemon.log_text().count("ev=risk_accepted") == 2
