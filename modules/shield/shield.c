@@ -7,14 +7,29 @@
 #include <stdlib.h>
 
 #include "chain/mg_module.h"
+#include "pending.h"
 #include "shield_conf.h"
 #include "source_table.h"
 
 #define OWED_FOR_REQUEST 8 /* provisional, final and repeated responses */
 #define OWED_FOR_CALL    4 /* ACK and BYE, and again */
 #define COSTS_MAX        32
+#define PENDING_SOURCES \
+	65536 /* that may have INVITEs pending at a time; known ones beyond are not counted */
 
-enum counter { SOURCE, ALL, METHOD, OWED, SOURCES, EVICTED, LEARNED, OFFENCES, COUNTERS };
+enum counter {
+	SOURCE,
+	ALL,
+	METHOD,
+	OWED,
+	SOURCES,
+	EVICTED,
+	LEARNED,
+	OFFENCES,
+	BUSY,
+	PENDING,
+	COUNTERS
+};
 
 static const struct stats_desc counters[COUNTERS] = {
 	[SOURCE] = {"shield_throttled_source_total",
@@ -33,17 +48,27 @@ static const struct stats_desc counters[COUNTERS] = {
 	[OFFENCES] = {"shield_offences_total",
 		      "packets that cost their source more: no SIP, malformed, a forged token",
 		      STATS_COUNTER},
+	[BUSY] = {"shield_refused_pending_total",
+		  "INVITEs refused: their source has too many without a final response",
+		  STATS_COUNTER},
+	[PENDING] = {"shield_pending_invites",
+		     "INVITEs of sources with a limit that have no final response yet",
+		     STATS_GAUGE},
 };
 
 /* Limits of a zone. */
 struct limits {
 	bool on;
 	struct source_rule requests, answers;
+	uint32_t pending;
 };
 
 struct shield {
-	struct source_table *table; /* counted: the next configuration goes on with it */
-	_Atomic uint32_t now_s;     /* of the last tick, for who is asked without a time */
+	struct source_table *table;    /* counted: the next configuration goes on with it */
+	struct pending_table *pending; /* likewise */
+	uint32_t pending_known;        /* 0: no limit */
+	int attr_pending;              /* handle of an INVITE that is counted */
+	_Atomic uint32_t now_s;        /* of the last tick, for who is asked without a time */
 	uint32_t known_s, offence_tokens;
 	struct source_rule all;
 	struct limits everywhere, zone[SHIELD_ZONES_MAX];
@@ -55,7 +80,7 @@ struct shield {
 	unsigned others;
 };
 
-enum said { SAID_SOURCE, SAID_ALL, SAID_METHOD, SAID_KINDS };
+enum said { SAID_SOURCE, SAID_ALL, SAID_METHOD, SAID_PENDING, SAID_KINDS };
 
 struct local {
 	struct mg_sec said[SAID_KINDS];
@@ -70,6 +95,7 @@ static const struct {
 	[SAID_SOURCE] = {SOURCE, "rate"},
 	[SAID_ALL] = {ALL, "rate_of_all"},
 	[SAID_METHOD] = {METHOD, "method"},
+	[SAID_PENDING] = {BUSY, "pending"},
 };
 
 static const struct limits *limits_of(const struct shield *s, const struct mg_zone *zone)
@@ -144,7 +170,8 @@ static int read_zones(struct mg_setup *setup, struct shield *s, const struct shi
 					.requests = source_rule((uint32_t)conf->requests_per_s,
 								(uint32_t)conf->requests_burst),
 					.answers = source_rule((uint32_t)conf->answers_per_s,
-							       (uint32_t)conf->answers_burst)};
+							       (uint32_t)conf->answers_burst),
+					.pending = (uint32_t)conf->pending_invites};
 	for (unsigned i = 0; i < SHIELD_ZONES_MAX; i++)
 		s->zone[i] = s->everywhere;
 	for (size_t i = 0; i < conf->zones.n; i++) {
@@ -157,6 +184,7 @@ static int read_zones(struct mg_setup *setup, struct shield *s, const struct shi
 			.on = z[i].limit,
 			.requests = source_rule(or_else(z[i].requests_per_s, conf->requests_per_s),
 						or_else(z[i].requests_burst, conf->requests_burst)),
+			.pending = or_else(z[i].pending_invites, conf->pending_invites),
 			.answers = source_rule(or_else(z[i].answers_per_s, conf->answers_per_s),
 					       or_else(z[i].answers_burst, conf->answers_burst))};
 	}
@@ -193,6 +221,7 @@ static void unload(struct mg_self *self)
 	struct shield *s = self->state;
 
 	shield_table_unref(s->table);
+	pending_unref(s->pending);
 	free(s);
 }
 
@@ -210,13 +239,18 @@ static int load(struct mg_setup *setup, struct mg_self *self, const struct mg_se
 		return MG_ENOMEM;
 	s->table =
 		old ? shield_table_ref(old->table) : shield_table_new((uint32_t)conf->sources_max);
+	s->pending = old ? pending_ref(old->pending) : pending_new(PENDING_SOURCES);
+	s->pending_known = (uint32_t)conf->pending_invites_known;
+	s->attr_pending = mg_attr(setup, "shield.pending", MG_ATTR_INT);
 	if (old)
 		atomic_init(&s->now_s, atomic_load_explicit(&old->now_s, memory_order_relaxed));
 	s->known_s = (uint32_t)conf->known_h * 3600;
 	s->offence_tokens = (uint32_t)conf->offence_tokens;
 	s->all = source_rule((uint32_t)conf->unknown_per_s, (uint32_t)conf->unknown_burst);
 	read_costs(s, conf);
-	err = s->table ? read_zones(setup, s, conf) : MG_ENOMEM;
+	err = s->table && s->pending ? read_zones(setup, s, conf) : MG_ENOMEM;
+	if (!err && s->attr_pending < 0)
+		err = s->attr_pending;
 	if (!err)
 		err = mg_role_provide(setup, MG_SOURCES_ROLE, 1, &sources, s);
 	if (!err)
@@ -258,6 +292,7 @@ static void show_table(struct mg_self *self, uint64_t now_ms)
 	stats_set(self->counters, 0, EVICTED, evicted);
 	stats_set(self->counters, 0, LEARNED, shield_table_learned(t));
 	stats_set(self->counters, 0, OFFENCES, shield_table_offences(t));
+	stats_set(self->counters, 0, PENDING, pending_now(((struct shield *)self->state)->pending));
 	if (evicted == l->evicted || !log_limit_pass(&l->full, now_ms, &n))
 		return;
 	struct log_line line;
@@ -283,8 +318,8 @@ static void tick(struct mg_self *self, uint64_t now_ms)
 
 /* ---- what arrives ---- */
 
-static struct mg_verdict throttle(struct mg_self *self, const struct mg_source *source,
-				  struct sv method, enum said kind)
+static void tell(struct mg_self *self, const struct mg_source *source, struct sv method,
+		 enum said kind, const char *act)
 {
 	struct local *l = self->local;
 
@@ -292,9 +327,15 @@ static struct mg_verdict throttle(struct mg_self *self, const struct mg_source *
 	mg_sec(self->worker, &l->said[kind],
 	       &(struct mg_sec_event){.ev = "flood",
 				      .why = kinds[kind].why,
-				      .act = "throttle",
+				      .act = act,
 				      .source = source,
 				      .method = method});
+}
+
+static struct mg_verdict throttle(struct mg_self *self, const struct mg_source *source,
+				  struct sv method, enum said kind)
+{
+	tell(self, source, method, kind, "throttle");
 	return mg_drop("flood");
 }
 
@@ -378,6 +419,47 @@ static struct mg_verdict message(struct mg_self *self, struct mg_request *r)
 	return throttle(self, source, sip_method_text(msg), kind);
 }
 
+/* ---- INVITEs that wait for an answer (X-3) ---- */
+
+/* By role: a phone is busy, a trunk has no room and is to try elsewhere. */
+static struct mg_verdict busy(struct mg_self *self, struct mg_request *r, bool trunk)
+{
+	tell(self, mg_source(r), sip_method_text(mg_msg(r)), SAID_PENDING, trunk ? "503" : "486");
+	return mg_reject(trunk ? 503 : 486, "Too Many Calls Without An Answer");
+}
+
+static struct mg_verdict request(struct mg_self *self, struct mg_request *r)
+{
+	const struct shield *s = self->state;
+	const struct mg_source *source = mg_source(r);
+	const struct limits *limits = limits_of(s, source->zone);
+	uint32_t max = source->known ? s->pending_known : limits->on ? limits->pending : 0;
+	int handle;
+
+	if (max == 0 || mg_msg(r)->method != SIP_METHOD_INVITE)
+		return mg_next();
+	handle = pending_enter(s->pending, &source->addr, max);
+	if (handle == MG_ENOSPC && source->known)
+		return mg_next();
+	if (handle < 0)
+		return busy(self, r,
+			    source->known || (source->zone && source->zone->trust == MG_CARRIER));
+	if (mg_attr_set_int(r, s->attr_pending, handle) < 0) {
+		pending_leave(s->pending, handle);
+		return mg_reject(500, NULL);
+	}
+	return mg_next();
+}
+
+static void no_more_pending(struct mg_self *self, struct mg_request *r)
+{
+	const struct shield *s = self->state;
+	int64_t handle;
+
+	if (mg_attr_int(r, s->attr_pending, &handle))
+		pending_leave(s->pending, (int)handle);
+}
+
 /* ---- what is owed ---- */
 
 static void owe(struct mg_self *self, const struct addr *addr, const struct mg_zone *zone,
@@ -407,8 +489,10 @@ static void final(struct mg_self *self, struct mg_request *r, unsigned status)
 {
 	const struct mg_source *source = mg_source(r);
 
-	if (mg_msg(r)->method == SIP_METHOD_INVITE && status / 100 == 2 && !source->known &&
-	    !mg_in_dialog(r))
+	if (mg_msg(r)->method != SIP_METHOD_INVITE)
+		return;
+	no_more_pending(self, r);
+	if (status / 100 == 2 && !source->known && !mg_in_dialog(r))
 		owe(self, &source->addr, source->zone, OWED_FOR_CALL);
 }
 
@@ -427,6 +511,7 @@ const struct mg_module shield_module = {
 	.tick = tick,
 	.arrival = arrival,
 	.message = message,
+	.request = request,
 	.send = on_send,
 	.final = final,
 };

@@ -95,6 +95,7 @@ static const struct conf_option zone_options[] = {
 	ZONE_RATE(requests_burst, 1000000, "as for all zones"),
 	ZONE_RATE(answers_per_s, 1000, "as for all zones"),
 	ZONE_RATE(answers_burst, 100000, "as for all zones"),
+	ZONE_RATE(pending_invites, 65535, "as for all zones"),
 };
 static const struct conf_table zone_table = {.name = "zone",
 					     .help = "limits of a zone",
@@ -113,6 +114,16 @@ static const struct conf_option options[] = {
 	     "tokens that a stranger's packet takes besides its own when it is no SIP, is "
 	     "malformed "
 	     "or carries a forged token of ours"),
+	RATE(pending_invites, 65535, "4",
+	     "INVITEs without a final response that a stranger may have at a time; what is more is "
+	     "answered 486, or 503 in a zone of carriers"),
+	{.name = "pending_invites_known",
+	 .type = CONF_INT,
+	 .offset = offsetof(struct shield_conf, pending_invites_known),
+	 .min = 0,
+	 .max = 65535,
+	 .def = "0",
+	 .help = "the same of a known source, as a trunk, answered 503; 0: any number"},
 	{.name = "sources_max",
 	 .type = CONF_INT,
 	 .flags = CONF_RESTART,

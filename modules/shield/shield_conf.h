@@ -14,6 +14,7 @@ struct shield_zone_conf {
 	const char *zone;
 	bool limit;
 	int64_t requests_per_s, requests_burst, answers_per_s, answers_burst; /* SHIELD_AUTO */
+	int64_t pending_invites;                                              /* SHIELD_AUTO */
 };
 
 struct shield_cost_conf {
@@ -28,8 +29,9 @@ struct shield_conf {
 	int64_t sources_max;
 	int64_t known_h;
 	int64_t offence_tokens;
-	struct conf_list costs; /* struct shield_cost_conf */
-	struct conf_list zones; /* struct shield_zone_conf */
+	int64_t pending_invites, pending_invites_known; /* the latter 0: no limit */
+	struct conf_list costs;                         /* struct shield_cost_conf */
+	struct conf_list zones;                         /* struct shield_zone_conf */
 };
 
 extern const struct conf_table shield_table;

@@ -5,7 +5,7 @@ import time
 
 import pytest
 from margrave import Daemon, Peer, free_port, header, status
-from test_requests import reply, request, until
+from test_requests import ask, reply, request, until
 
 KNOWN = "127.0.0.9"  # a source in the access list; 127.0.0.1 is none
 
@@ -133,3 +133,71 @@ def test_dialog_of_a_known_caller(proxy, bob):
         assert refused(bob) == 403 and other.receive(0.2) is None
         call.send_back("BYE", f"sip:alice@{alice.host}:{alice.port}", cseq=3)
         assert alice.receive().startswith("BYE ")
+
+
+# ---- calls that nobody answers (X-3) ----
+
+@pytest.fixture(name="house")
+def running_shield(tmp_path):
+    port = free_port()
+    config = (f'zones = ( {{ name = "in"; listen = ( "udp:127.0.0.1:{port}" ); }} );\naccept_risk = ( "open-relay" );\nmodules = ( {{ name = "sanity"; }}, '
+              f'{{ name = "acl"; zones = ( {{ zone = "in"; rules = ( {{ prefixes = ( "{KNOWN}/32" ); known = true; }} ); }} ); }}, '
+              '{ name = "shield"; answers_burst = 100; }, { name = "route"; relay = "any"; } );\n')
+    with Daemon(tmp_path, config) as daemon:
+        daemon.address = ("127.0.0.1", port)
+        yield daemon
+        daemon.process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+
+
+def pending(house: Daemon, want: int) -> None:
+    until_s = time.monotonic() + 4
+    while (now := house.metrics()["margrave_shield_pending_invites"]) != want:  # shown once a second
+        assert time.monotonic() < until_s, now
+        time.sleep(0.1)
+
+
+def invites(house: Daemon, callers: list[Peer], bob: Peer) -> tuple[list[str], list[int]]:
+    """One of each caller; returns what reached bob, and the final answers."""
+    for caller in callers:
+        caller.send(request(caller, "INVITE", f"sip:bob@{bob.host}:{bob.port}"), house.address)
+    heard = []
+    while (got := bob.receive(0.3)) is not None:  # before his are sent again
+        if got.startswith("INVITE "):
+            heard.append(got)
+    codes = []
+    for caller in callers:
+        while (code := status(caller.receive(0.3 if invite_of(heard, caller) else 2))) == 100:
+            pass
+        codes.append(code)
+    return heard, codes
+
+
+def invite_of(heard: list[str], caller: Peer) -> str:
+    """The INVITE of the caller among those that reached bob; "" if it is not there."""
+    return next((got for got in heard if f"{caller.host}:{caller.port};" in header(got, "Via")[1]), "")
+
+
+def test_calls_that_nobody_answers(house, bob):
+    callers = [Peer() for _ in range(12)]  # one source, many ports, both workers
+    heard, codes = invites(house, callers, bob)
+    assert sorted(codes) == [0] * 4 + [486] * 8
+    calls = {header(got, "Call-ID")[0]: got for got in heard}
+    assert len(calls) == 4
+    pending(house, 4)
+    assert house.metrics()["margrave_shield_refused_pending_total"] == 8
+    others = [Peer("127.0.0.2"), *[Peer(KNOWN) for _ in range(6)]]
+    heard, codes = invites(house, others, bob)
+    assert codes == [0] * 7  # not affected
+    pending(house, 5)  # known sources have no limit, and are not counted
+    for peer in others:
+        bob.send(reply(invite_of(heard, peer), 480), house.address)
+        until(peer, 480)
+    house.process.send_signal(signal.SIGHUP)  # what is counted outlives a configuration
+    time.sleep(0.5)
+    assert status(ask(house, callers[0], request(callers[0], "INVITE", f"sip:bob@{bob.host}:{bob.port}"))) == 486
+    for got in calls.values():
+        bob.send(reply(got, 480), house.address)
+    pending(house, 0)
+    heard, codes = invites(house, [Peer() for _ in range(5)], bob)
+    assert sorted(codes) == [0] * 4 + [486]
