@@ -19,10 +19,16 @@ static void check_hop(struct conf_check *check, const void *value)
 	const struct route_hop_conf *hop = value;
 	struct sip_where at;
 	struct sip_uri uri;
+	struct sv host;
+	uint16_t port;
 
 	if (sip_uri_parse(&uri, sv_str(hop->uri), &at) || uri.headers.n ||
 	    (uri.scheme != SIP_SCHEME_SIP && uri.scheme != SIP_SCHEME_SIPS))
 		conf_fault(check, "uri", "a sip or sips URI without headers");
+	else if (sip_hostport_parse(uri.host, &host, &port) != 0)
+		conf_fault(check, "uri",
+			   "a URI whose host is a name, an IPv4 address or an [IPv6 address] that "
+			   "somebody can be at");
 	else if (hop->as_route && !uri.lr)
 		conf_fault(check, "uri", "a URI with ;lr, since it goes into a Route");
 	if (hop->as_route && hop->rewrite_host)
