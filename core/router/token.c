@@ -237,7 +237,7 @@ int token_open(const struct token_keys *keys, struct sv user, struct sv call_id,
 	size_t at = 4;
 	*out = (struct token){.zone = (uint16_t)(raw[2] << 8 | raw[3]),
 			      .two = raw[1] & FLAG_TWO,
-			      .remote_of = (raw[1] & FLAG_REMOTE) >> REMOTE_BIT,
+			      .remote_of = (uint8_t)((raw[1] & FLAG_REMOTE) >> REMOTE_BIT),
 			      .key = (uint8_t)place};
 	if (raw[1] & FLAG_CALLER) {
 		out->caller_flow = get_u64(raw + at);
