@@ -34,6 +34,9 @@ bool chain_known(const struct chain *chain, const struct addr *addr);
 /* Whether any module has a hook of that phase. */
 bool chain_asks(const struct chain *chain, enum mg_phase phase);
 bool chain_known_in(const struct chain *chain, const struct addr *addr, const struct mg_zone *zone);
+/* Whether any module knows who shows this certificate (role "certificates") from there. Any thread. */
+bool chain_certified(const struct chain *chain, const struct mg_certificate *certificate,
+		     const struct addr *addr, const struct mg_zone *zone);
 /* Counters of module i for metrics; false beyond the last. */
 bool chain_counters(const struct chain *chain, unsigned i, const char **name,
 		    const struct stats **counters);

@@ -303,6 +303,20 @@ struct mg_sources_role {
 	void (*learn)(void *self, const struct addr *addr, uint64_t now_ms);
 };
 
+/* Role "certificates" version 1: whose certificate makes a source known. All providers are asked. */
+#define MG_CERTIFICATES_ROLE "certificates"
+struct mg_certificate {
+	/* Whether it is for this SIP domain (RFC 5922 §7). */
+	bool (*names)(const void *of, struct sv domain);
+	const void *of;
+};
+struct mg_certificates_role {
+	/* A client at `addr` has shown this certificate, which one of the zone's authorities vouches for. Any worker's thread, once a connection and
+	 * configuration. */
+	bool (*known)(void *self, const struct mg_certificate *certificate, const struct addr *addr,
+		      const struct mg_zone *zone);
+};
+
 /* Role "answers" version 1: whether a stranger may be answered now (threat T-10). All providers are asked, all must agree. */
 #define MG_ANSWERS_ROLE "answers"
 struct mg_answers_role {

@@ -70,6 +70,20 @@ bool chain_known_in(const struct chain *chain, const struct addr *addr, const st
 	return is_known(chain, addr, zone, NULL);
 }
 
+bool chain_certified(const struct chain *chain, const struct mg_certificate *certificate,
+		     const struct addr *addr, const struct mg_zone *zone)
+{
+	for (unsigned i = 0; i < chain->n_roles; i++) {
+		const struct chain_role *role = &chain->role[i];
+		const struct mg_certificates_role *f = role->functions;
+
+		if (is_role(role, MG_CERTIFICATES_ROLE, 1) &&
+		    f->known(role->self, certificate, addr, zone))
+			return true;
+	}
+	return false;
+}
+
 bool chain_known(const struct chain *chain, const struct addr *addr)
 {
 	return is_known(chain, addr, NULL, NULL);

@@ -23,7 +23,7 @@ struct mg_source flow_source(const struct worker *w, const struct tp_flow *flow)
 
 	if (flow->zone < r->n_zones)
 		source.zone = &r->zones[flow->zone];
-	source.known = flow->trusted_tls || chain_known_in(r->chain, &flow->peer, source.zone);
+	source.known = flow->certified || chain_known_in(r->chain, &flow->peer, source.zone);
 	return source;
 }
 

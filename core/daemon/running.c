@@ -9,6 +9,7 @@
 
 #include "daemon/running_priv.h"
 #include "sip/uri.h"
+#include "transport/tls.h"
 
 /* ---- zones and listeners ---- */
 
@@ -129,6 +130,19 @@ static bool known(void *arg, const struct addr *peer)
 	return chain_known(r->chain, peer);
 }
 
+static bool peer_names(const void *certificate, struct sv domain)
+{
+	return tls_peer_names(certificate, domain);
+}
+
+static bool certified(void *arg, uint16_t zone, const struct addr *peer, const struct tls *tls)
+{
+	const struct running *r = arg;
+	const struct mg_certificate certificate = {.names = peer_names, .of = tls};
+
+	return zone < r->n_zones && chain_certified(r->chain, &certificate, peer, &r->zones[zone]);
+}
+
 static void fill_transport(struct running *r, unsigned workers)
 {
 	const struct settings *s = &r->loaded->settings;
@@ -143,6 +157,7 @@ static void fill_transport(struct running *r, unsigned workers)
 	r->tp.stream_try_ms = (uint32_t)s->transport.stream_try_ms;
 	r->tp.large_request = (uint32_t)s->transport.large_request_bytes;
 	r->tp.known = known;
+	r->tp.certified = certified;
 	r->tp.known_arg = r;
 	r->tp.tls_client = r->tls_client;
 }

@@ -127,7 +127,9 @@ static const struct conf_option tls_options[] = {
 	 .choices = verifies,
 	 .def = "none",
 	 .offset = offsetof(struct tls_settings_conf, verify_client),
-	 .help = "whether who connects must show a certificate"},
+	 .help = "whether who connects must show a certificate of one of the authorities in ca; "
+		 "whom it "
+		 "makes known is for acl to say"},
 	BOOL_OPTION(struct tls_settings_conf, verify_server, "true",
 		    "whether whom we connect to must have a certificate that names the domain "
 		    "asked for (RFC 5922)"),
@@ -142,6 +144,10 @@ static void check_tls(struct conf_check *check, const void *value)
 {
 	const struct tls_settings_conf *tls = value;
 
+	if (tls->verify_client != TLS_VERIFY_NONE && !(tls->ca.path && *tls->ca.path))
+		conf_fault(check, "verify_client",
+			   "\"none\", unless ca names the authorities that may vouch for clients: "
+			   "those of the system vouch for anybody");
 	if (!tls->verify_server)
 		conf_risk(check, "verify_server", "tls-unverified",
 			  "connections we open go to whoever answers");

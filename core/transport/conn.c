@@ -173,6 +173,7 @@ void conn_flow(const struct conn *conn, struct tp_flow *out)
 		.transport = conn->entry.transport,
 		.proven = true,
 		.trusted_tls = conn->trusted,
+		.certified = conn->certified,
 		.known = conn->let_in,
 	};
 }
@@ -206,6 +207,13 @@ static const struct tp_listener *listener_in(const struct tp_config *config, uin
 	return NULL;
 }
 
+void conn_certify(struct conn *conn, const struct tp_config *config)
+{
+	conn->certified =
+		conn->trusted && conn->tls && config && config->certified &&
+		config->certified(config->known_arg, conn->zone, &conn->entry.peer, conn->tls);
+}
+
 /* The former configuration is about to go: what points into it follows. */
 static void follow(struct conn *conn, const struct tp_config *config)
 {
@@ -215,6 +223,7 @@ static void follow(struct conn *conn, const struct tp_config *config)
 		conn->zone = l->zone;
 	if (conn->tls && !conn->outgoing)
 		tls_choose_from(conn->tls, l ? l->tls : NULL);
+	conn_certify(conn, config);
 }
 
 /* ---- what tp.c calls ---- */

@@ -64,14 +64,15 @@ struct conn {
 	uint8_t state; /* enum conn_state */
 	bool outgoing; /* opened by us */
 	bool let_in; /* known by its address or certificate, or let in above: idle_known_ms counts, the shares for strangers do not */
-	bool counted; /* among its source's connections */
-	bool pending; /* among the handshakes under way, and its source's */
-	bool quick;   /* CONNECTING: within stream_try_ms */
-	bool trusted; /* TLS: showed a certificate that verified */
-	bool blocked; /* the socket takes nothing now */
-	bool eof;     /* the peer will not say anything more */
-	char *alias;  /* the key that took the place of `key` in the directory (T-8), NULL: none */
-	char key[];   /* of the directory: conn_send.c */
+	bool counted;   /* among its source's connections */
+	bool pending;   /* among the handshakes under way, and its source's */
+	bool quick;     /* CONNECTING: within stream_try_ms */
+	bool trusted;   /* TLS: showed a certificate that verified */
+	bool certified; /* and that a rule names */
+	bool blocked;   /* the socket takes nothing now */
+	bool eof;       /* the peer will not say anything more */
+	char *alias; /* the key that took the place of `key` in the directory (T-8), NULL: none */
+	char key[];  /* of the directory: conn_send.c */
 };
 
 struct conn_slot {
@@ -157,6 +158,9 @@ struct conn *conn_find(const struct conns *conns, tp_conn number); /* NULL: gone
 void conn_free(struct conn *conn);
 void conn_flow(const struct conn *conn, struct tp_flow *out);
 const struct tp_zone *conns_zone(const struct conns *conns, uint16_t zone); /* never NULL */
+/* Ask the configuration whether a rule names the client's certificate. */
+void conn_certify(struct conn *conn, const struct tp_config *config);
+
 /* Whether the peer is trusted or has authenticated lately. */
 bool conns_knows(const struct conns *conns, const struct addr *peer);
 /* Whether there is room for one more; strangers leave the share that is reserved, whoever opened the connection. */

@@ -45,7 +45,9 @@ static void succeeded(struct conn *conn)
 		tp_count(tp, TP_STAT_TLS_RESUMED);
 	if (!conn->outgoing && tls_peer_verified(conn->tls)) {
 		conn->trusted = true;
-		conn_let_in(conn);
+		conn_certify(conn, conn->conns->config);
+		if (conn->certified)
+			conn_let_in(conn);
 	}
 	conn_opened(conn);
 }

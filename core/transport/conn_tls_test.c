@@ -133,23 +133,65 @@ static void test_we_close(void **state)
 	world_until(&w, w.closed == 1);
 }
 
+static bool names_trunk(void *arg, uint16_t zone, const struct addr *peer, const struct tls *its)
+{
+	(void)peer;
+	assert_ptr_equal(arg, &w);
+	assert_int_equal(zone, 0);
+	return tls_peer_names(its, SV("trunk.example"));
+}
+
+/* A certificate that nobody named makes nobody known, whoever signed it. */
+static void test_certificate_of_a_stranger(void **state)
+{
+	struct cert mine = cert_new(&ca, &(struct cert_wish){.alt = "DNS:mallory.example"});
+	struct tls_context *shows = cert_client(&mine, &ca, false);
+	struct tp_config config = w.config;
+
+	(void)state;
+	w.config.certified = names_trunk;
+	w.config.known_arg = &w;
+	struct peer p = peer_open(shows);
+	peer_write(&p, SV(OPTIONS));
+	world_until(&w, w.messages == 1);
+	assert_true(w.seen[0].flow.trusted_tls);
+	assert_false(w.seen[0].flow.certified || w.seen[0].flow.known);
+	assert_int_equal(w.tp->conns->strangers, 1);
+	peer_end(&p);
+	world_until(&w, w.closed == 1);
+	w.config = config;
+	tls_context_free(shows);
+	cert_free(&mine);
+}
+
 static void test_client_certificate(void **state)
 {
 	struct cert mine = cert_new(&ca, &(struct cert_wish){.alt = "DNS:trunk.example"});
 	struct tls_context *shows = cert_client(&mine, &ca, false);
+	struct tp_config config = w.config, without;
 	struct peer p;
 
 	(void)state;
 	w.zone[0].idle_ms = 100;
+	w.config.certified = names_trunk;
+	w.config.known_arg = &w;
 	p = peer_open(shows);
 	peer_write(&p, SV(OPTIONS));
 	world_until(&w, w.messages == 1);
-	assert_true(w.seen[0].flow.trusted_tls);
+	assert_true(w.seen[0].flow.trusted_tls && w.seen[0].flow.certified);
 	world_for(&w, 200); /* no stranger any more */
 	assert_int_equal(w.closed, 0);
 	assert_int_equal(w.tp->conns->strangers, 0);
+	without = w.config; /* the rule goes, the connection stays */
+	without.certified = NULL;
+	assert_int_equal(tp_apply(w.tp, &without), 0);
+	peer_write(&p, SV(OPTIONS));
+	world_until(&w, w.messages == 2);
+	assert_true(w.seen[1].flow.trusted_tls && !w.seen[1].flow.certified);
 	peer_end(&p);
 	world_until(&w, w.closed == 1);
+	w.config = config;
+	assert_int_equal(tp_apply(w.tp, &w.config), 0);
 	tls_context_free(shows);
 	cert_free(&mine);
 }
@@ -483,6 +525,7 @@ int main(void)
 		T(test_half_a_record),
 		T(test_we_close),
 		T(test_client_certificate),
+		T(test_certificate_of_a_stranger),
 		T(test_outgoing),
 		T(test_reuse_by_domain),
 		T(test_aliases),

@@ -18,6 +18,8 @@
 
 struct tls_context; /* tls_context.h */
 
+struct tls;
+
 struct tp_listener {
 	uint16_t id;   /* stays the same over reloads for the same transport and bound address */
 	uint16_t zone; /* index into tp_config.zones */
@@ -62,7 +64,10 @@ struct tp_config {
 	bool (*known)(void *arg,
 		      const struct addr *
 			      peer); /* peer is trusted or has authenticated; any worker's thread */
-	void *known_arg;
+	/* Whether a rule names the certificate that a client showed and that verified, of a connection in this zone; tls_peer_names tells. NULL: none does. In the
+	 * connection's worker, also when a configuration comes. */
+	bool (*certified)(void *arg, uint16_t zone, const struct addr *peer, const struct tls *tls);
+	void *known_arg;                      /* of both */
 	const struct tls_context *tls_client; /* for connections we open */
 };
 

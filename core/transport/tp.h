@@ -45,8 +45,9 @@ struct tp_flow {
 	uint16_t zone;    /* of that listener */
 	uint8_t transport; /* enum sip_transport: UDP, TCP, TLS */
 	bool proven;       /* the peer has shown that it receives at its address: a connection */
-	bool trusted_tls;  /* TLS with a client certificate that verified */
-	bool known; /* a connection of no stranger (T-2): tp_conn_known would change nothing */
+	bool trusted_tls; /* TLS with a client certificate that verified: whoever its authority gave it to */
+	bool certified; /* and that a rule of the configuration names */
+	bool known;     /* a connection of no stranger (T-2): tp_conn_known would change nothing */
 };
 
 /* The bytes of a message, counted; one owner thread at a time (ownership may move with a message to another worker). */

@@ -9,9 +9,10 @@
 #include "chain/mg_module.h"
 #include "prefix_set.h"
 
-#define ZONES_MAX    256
-#define RULES_MAX    1024
-#define PREFIXES_MAX 65536 /* of a rule */
+#define ZONES_MAX        256
+#define RULES_MAX        1024
+#define PREFIXES_MAX     65536 /* of a rule */
+#define CERTIFICATES_MAX 1024  /* of a rule */
 
 /* ---- options ---- */
 
@@ -19,7 +20,8 @@ enum action { ALLOW, DENY };
 enum refusal { SILENCE, FORBIDDEN };
 
 struct acl_rule {
-	struct conf_list prefixes; /* struct prefix */
+	struct conf_list prefixes;     /* struct prefix */
+	struct conf_list certificates; /* const char * */
 	int action;
 	bool known;
 };
@@ -105,6 +107,12 @@ static bool sum_too_wide(const struct prefix *p, size_t n)
 	return v4 > SHARE_V4 || v6 > SHARE_V6;
 }
 
+/* Not by a certificate. */
+static bool by_address(const struct acl_rule *rule)
+{
+	return rule->certificates.n == 0;
+}
+
 /* Each prefix alone may be narrow, and all of them the Internet. Returns whether they are few enough; without memory they are not. */
 static bool check_sum(const struct acl_zone_conf *zone)
 {
@@ -113,12 +121,14 @@ static bool check_sum(const struct acl_zone_conf *zone)
 	size_t n = 0, room = 1;
 
 	for (size_t i = 0; i < zone->rules.n; i++)
-		room += rule[i].known ? rule[i].prefixes.n : 0;
+		room += rule[i].known && by_address(&rule[i]) ? rule[i].prefixes.n : 0;
 	all = malloc(room * sizeof(*all));
 	for (size_t i = 0; all && i < zone->rules.n; i++) {
 		const struct prefix *p = rule[i].prefixes.items;
 
-		for (size_t j = 0; rule[i].known && j < rule[i].prefixes.n; j++)
+		if (!rule[i].known || !by_address(&rule[i]))
+			continue;
+		for (size_t j = 0; j < rule[i].prefixes.n; j++)
 			if (!is_too_wide(&p[j])) /* that one was told */
 				all[n++] = p[j];
 	}
@@ -137,6 +147,16 @@ static void check_zone(struct conf_check *check, const void *value)
 			  "requests from there are not limited, and may be relayed");
 }
 
+/* Domains as a certificate may name them: an asterisk would match nothing. */
+static void check_names(struct conf_check *check, const struct acl_rule *rule)
+{
+	const char *const *name = rule->certificates.items;
+
+	for (size_t i = 0; i < rule->certificates.n; i++)
+		if (!*name[i] || strpbrk(name[i], "*@/ \t"))
+			conf_fault(check, "certificates", "names of SIP domains");
+}
+
 static void check_rule(struct conf_check *check, const void *value)
 {
 	const struct acl_rule *rule = value;
@@ -144,7 +164,13 @@ static void check_rule(struct conf_check *check, const void *value)
 
 	if (rule->known && rule->action == DENY)
 		conf_fault(check, "known", "false for what is denied");
-	for (size_t i = 0; rule->known && i < rule->prefixes.n; i++)
+	if (rule->prefixes.n == 0 && rule->certificates.n == 0)
+		conf_fault(check, "prefixes", "prefixes, certificates or both");
+	if (rule->certificates.n > 0 && !rule->known)
+		conf_fault(check, "known", "true where certificates are named");
+	check_names(check, rule);
+	/* A certificate vouches for its source, wherever it is. */
+	for (size_t i = 0; rule->known && by_address(rule) && i < rule->prefixes.n; i++)
 		if (is_too_wide(&p[i])) {
 			char item[40];
 
@@ -180,11 +206,20 @@ static const char *const refusals[] = {"silence", "403", NULL};
 static const struct conf_option rule_options[] = {
 	{.name = "prefixes",
 	 .type = CONF_PREFIX,
-	 .flags = CONF_LIST | CONF_REQUIRED,
+	 .flags = CONF_LIST,
 	 .offset = offsetof(struct acl_rule, prefixes),
 	 .max_items = PREFIXES_MAX,
 	 .example = "( \"10.0.0.0/8\", \"2001:db8:1::/48\" )",
-	 .help = "addresses that the rule is about"},
+	 .help = "addresses that the rule is about; all, where there are certificates"},
+	{.name = "certificates",
+	 .type = CONF_STRING,
+	 .flags = CONF_LIST,
+	 .offset = offsetof(struct acl_rule, certificates),
+	 .max = 253,
+	 .max_items = CERTIFICATES_MAX,
+	 .example = "( \"carrier.example\" )",
+	 .help = "only who shows a client's certificate that is for one of these SIP domains (RFC "
+		 "5922)"},
 	{.name = "action",
 	 .type = CONF_ENUM,
 	 .offset = offsetof(struct acl_rule, action),
@@ -271,6 +306,7 @@ struct acl_zone {
 	uint8_t *what; /* of each prefix, as counted by the set: IS_DENIED, IS_KNOWN */
 	uint8_t otherwise;
 	bool silent;
+	const struct conf_list *rules; /* struct acl_rule: of those with certificates */
 };
 
 struct acl {
@@ -305,7 +341,7 @@ static uint32_t count_prefixes(const struct acl_zone_conf *conf)
 	size_t n = 0;
 
 	for (size_t i = 0; i < conf->rules.n; i++)
-		n += rule[i].prefixes.n;
+		n += by_address(&rule[i]) ? rule[i].prefixes.n : 0;
 	return (uint32_t)n; /* at most RULES_MAX * PREFIXES_MAX */
 }
 
@@ -317,7 +353,7 @@ static int flatten(struct acl_zone *z, const struct acl_zone_conf *conf, struct 
 
 	for (size_t i = 0; i < conf->rules.n; i++) {
 		const struct prefix *p = rule[i].prefixes.items;
-		for (size_t j = 0; j < rule[i].prefixes.n; j++) {
+		for (size_t j = 0; by_address(&rule[i]) && j < rule[i].prefixes.n; j++) {
 			z->what[n] = (uint8_t)((rule[i].action == DENY ? IS_DENIED : 0) |
 					       (rule[i].known ? IS_KNOWN : 0));
 			list[n++] = p[j];
@@ -338,6 +374,7 @@ static struct acl_zone *zone_new(const struct acl_zone_conf *conf)
 		zone_free(z);
 		return NULL;
 	}
+	z->rules = &conf->rules;
 	z->otherwise = conf->otherwise == DENY ? IS_DENIED : 0;
 	z->silent = conf->refuse == SILENCE;
 	return z;
@@ -369,15 +406,51 @@ static bool known(void *self, const struct addr *addr, const struct mg_zone *zon
 	return false;
 }
 
+static bool holds(const struct acl_rule *rule, const struct addr *addr)
+{
+	const struct prefix *p = rule->prefixes.items;
+	size_t i = 0;
+
+	while (i < rule->prefixes.n && !prefix_has(&p[i], addr))
+		i++;
+	return rule->prefixes.n == 0 || i < rule->prefixes.n;
+}
+
+static bool names(const struct acl_rule *rule, const struct mg_certificate *certificate)
+{
+	const char *const *name = rule->certificates.items;
+
+	for (size_t i = 0; i < rule->certificates.n; i++)
+		if (certificate->names(certificate->of, sv_str(name[i])))
+			return true;
+	return false;
+}
+
+/* Role "certificates". What its address alone denies no certificate allows: it was dropped, or is answered 403. */
+static bool certified(void *self, const struct mg_certificate *certificate, const struct addr *addr,
+		      const struct mg_zone *zone)
+{
+	const struct acl_zone *z = zone_of(self, zone);
+	const struct acl_rule *rule = z ? z->rules->items : NULL;
+
+	for (size_t i = 0; z && i < z->rules->n; i++)
+		if (!by_address(&rule[i]) && holds(&rule[i], addr) && names(&rule[i], certificate))
+			return true;
+	return false;
+}
+
 static int load(struct mg_setup *setup, struct mg_self *self, const struct mg_self *before)
 {
 	static const struct mg_sources_role role = {.known = known};
+	static const struct mg_certificates_role certificates = {.known = certified};
 	const struct acl_conf *conf = self->conf;
 	const struct acl_zone_conf *z = conf->zones.items;
 	struct acl *acl = self->state = calloc(1, sizeof(*acl));
 	int err = acl ? mg_role_provide(setup, MG_SOURCES_ROLE, 1, &role, acl) : MG_ENOMEM;
 
 	(void)before;
+	if (!err)
+		err = mg_role_provide(setup, MG_CERTIFICATES_ROLE, 1, &certificates, acl);
 	for (size_t i = 0; i < conf->zones.n && !err; i++) {
 		const struct mg_zone *zone = mg_setup_zone(setup, z[i].zone);
 		if (!zone || zone->index >= ZONES_MAX) {

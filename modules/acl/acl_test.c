@@ -139,6 +139,47 @@ static void told(void **state)
 	ACL("{ zone = \"home\"; rules = ( { prefixes = ( " prefixes " ); known = true; } ); }")
 #define RISK "accept_risk = ( \"acl-any\" );\n"
 
+/* A certificate for the domain that `of` is. */
+static bool its_name(const void *of, struct sv domain)
+{
+	return sv_ieq(domain, sv_str(of));
+}
+
+static void certificates(void **state)
+{
+	static const struct {
+		const char *name, *addr;
+		unsigned zone;
+		bool known;
+	} rows[] = {
+		{"carrier.example", "192.0.2.1:5061", INTERNET, true},
+		{"CARRIER.example", "[2001:db8::1]:5061", INTERNET, true},
+		{"carrier.example", "192.0.2.1:5061", CARRIER, false}, /* of another zone */
+		{"carrier.example", "192.0.2.1:5061", HOME, false},
+		{"stranger.example", "192.0.2.1:5061", INTERNET, false},
+		{"", "192.0.2.1:5061", INTERNET, false},
+		{"second.example", "198.18.3.4:5061", INTERNET, true},
+		{"third.example", "198.18.3.4:5061", INTERNET, true},
+		{"third.example", "198.19.3.4:5061", INTERNET, false}, /* not from there */
+	};
+
+	(void)state;
+	test_begin(ACL("{ zone = \"internet\"; rules = ("
+		       "  { certificates = ( \"carrier.example\" ); known = true; },"
+		       "  { prefixes = ( \"198.18.0.0/16\" ); certificates = ( \"second.example\", "
+		       "\"third.example\" ); known = true; } ); }, { zone = \"home\"; }"));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct mg_certificate c = {.names = its_name, .of = rows[i].name};
+		struct mg_source s = test_source(rows[i].addr, rows[i].zone);
+
+		assert_int_equal(chain_certified(now.chain, &c, &s.addr, s.zone), rows[i].known);
+		/* The address alone makes nobody known. */
+		assert_int_equal(chain_arrival(&f.worker, &s, 300).kind, MG_NEXT);
+		assert_false(s.known || chain_known(now.chain, &s.addr));
+	}
+	test_end();
+}
+
 static void refused_configurations(void **state)
 {
 	static const struct {
@@ -186,6 +227,16 @@ static void refused_configurations(void **state)
 		 "fine"},
 		{ACL("{ zone = \"home\"; rules = ( { prefixes = ( \"0.0.0.0/0\" ); } ); }"),
 		 "fine"},
+		{ACL("{ zone = \"home\"; rules = ( { prefixes = ( \"0.0.0.0/0\" ); certificates = "
+		     "( "
+		     "\"a.example\" ); known = true; } ); }"),
+		 "fine"},
+		{ACL("{ zone = \"home\"; rules = ( { certificates = ( \"a.example\" ); } ); }"),
+		 "true where certificates are named"},
+		{ACL("{ zone = \"home\"; rules = ( { certificates = ( \"*.example\" ); known = "
+		     "true; } "
+		     "); }"),
+		 "names of SIP domains"},
 	};
 	unsigned bad = 0;
 
@@ -207,6 +258,7 @@ int main(void)
 		cmocka_unit_test(nobody_is_known_without_a_list),
 		cmocka_unit_test(an_ack_is_dropped),
 		cmocka_unit_test(told),
+		cmocka_unit_test(certificates),
 		cmocka_unit_test(refused_configurations),
 	};
 

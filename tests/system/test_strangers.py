@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a stranger may do once a call of his was answered: the token in his route proves that there is a dialog, and leads to who is in it, nowhere else (F-1, F-3, F-4)."""
 import signal
+import subprocess
 import time
 
 import pytest
-from margrave import Daemon, Peer, free_port, header, status
+from margrave import Daemon, Peer, bin_folder, free_port, header, status
 from test_requests import ask, reply, request, until
+from uas import Authority, TlsPeer, client_context
 
 KNOWN = "127.0.0.9"  # a source in the access list; 127.0.0.1 is none
 
@@ -201,3 +203,35 @@ def test_calls_that_nobody_answers(house, bob):
     pending(house, 0)
     heard, codes = invites(house, [Peer() for _ in range(5)], bob)
     assert sorted(codes) == [0] * 4 + [486]
+
+
+# ---- certificates (A-8, G-2) ----
+
+@pytest.mark.parametrize("alt,code", [("DNS:carrier.test", 200), ("DNS:mallory.test", 403), ("DNS:mallory.test,URI:sip:other@carrier.test", 403)])
+def test_certificates_that_no_rule_names(tmp_path, bob, alt, code):
+    """Whom the authority has signed is not thereby somebody we know."""
+    tmp_path.chmod(0o755)
+    ca, port = Authority(tmp_path), free_port()
+    certificate, key = ca.sign("proxy", "IP:127.0.0.1")
+    config = (f'zones = ( {{ name = "in"; listen = ( "udp:127.0.0.1:{free_port()}", "tls:127.0.0.1:{port}" ); tls = ( "mutual" ); }} );\n'
+              f'tls = ( {{ name = "mutual"; certificate = "{certificate}"; key = "{key}"; ca = "{ca.certificate}"; verify_client = "required"; }} );\n'
+              'modules = ( { name = "sanity"; }, { name = "acl"; zones = ( { zone = "in"; rules = ( { certificates = ( "carrier.test" ); known = true; } ); } ); '
+              '}, { name = "route"; relay = "known"; } );\n')
+    with Daemon(tmp_path, config):
+        with TlsPeer("127.0.0.1", ("127.0.0.1", port), client_context(ca.certificate, *ca.sign("client", alt))) as client:
+            client.send(request(client, "MESSAGE", f"sip:bob@{bob.host}:{bob.port}"))
+            if code == 200:
+                got = bob.receive()
+                via = header(got, "Via")[0]
+                bob.send(reply(got, 200), ("127.0.0.1", int(via.split(";")[0].rsplit(":", 1)[1])))
+            assert status(client.receive()) == code
+
+
+def test_clients_of_any_authority_are_refused(tmp_path):
+    ca = Authority(tmp_path)
+    certificate, key = ca.sign("proxy", "IP:127.0.0.1")
+    daemon = Daemon(tmp_path, f'zones = ( {{ name = "in"; listen = ( "tls:127.0.0.1:{free_port()}" ); tls = ( "any" ); }} );\n'
+                              f'tls = ( {{ name = "any"; certificate = "{certificate}"; key = "{key}"; verify_client = "optional"; }} );\n'
+                              'modules = ( { name = "sanity"; }, { name = "acl"; }, { name = "route"; } );\n')
+    done = subprocess.run([bin_folder() / "margrave", "--check", daemon.config], capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode != 0 and f"{daemon.config}:6: tls[0].verify_client: " in done.stdout + done.stderr, done
