@@ -65,12 +65,22 @@ uint64_t rule_branch_hash(const struct load *l, const struct text *t)
 	return siphash_13(&l->key, branch.p, branch.n) | 1;
 }
 
+/* Without the user: a proxy may write its own anew in the response (§16.7 step 8). */
+static uint64_t route_hash(const struct load *l, struct sv route)
+{
+	size_t at = sv_find(route, '@');
+
+	if (at < route.n)
+		route = sv_of(route.p + at, route.n - at);
+	return siphash_13(&l->key, route.p, route.n);
+}
+
 uint64_t rule_routes_hash(const struct load *l, const struct text *t)
 {
 	uint64_t hash = t->record_routes;
 
 	for (unsigned i = 0; i < t->record_routes && i < TEXT_ROUTES; i++)
-		hash = hash * 31 + siphash_13(&l->key, t->record_route[i].p, t->record_route[i].n);
+		hash = hash * 31 + route_hash(l, t->record_route[i]);
 	return hash;
 }
 
