@@ -156,6 +156,7 @@ static void fill_transport(struct running *r, unsigned workers)
 	r->tp.connect_ms = (uint32_t)s->transport.connect_ms;
 	r->tp.stream_try_ms = (uint32_t)s->transport.stream_try_ms;
 	r->tp.large_request = (uint32_t)s->transport.large_request_bytes;
+	r->tp.service = s->metrics.listen;
 	r->tp.known = known;
 	r->tp.certified = certified;
 	r->tp.known_arg = r;

@@ -332,7 +332,8 @@ static bool choose_hop(struct route_branch *b)
 	ask_for_domain(b);
 	if (tp_pick(route->env.tp, t->zone, in->zone, &b->to) < 0)
 		return false;
-	if (tp_forbidden(route->env.tp, &b->to)) {
+	if (tp_forbidden(route->env.tp, &b->to) ||
+	    tp_is_own(route->env.tp, &b->to.addr, b->to.transport)) {
 		route_count(route, ROUTE_STAT_FORBIDDEN);
 		return false;
 	}

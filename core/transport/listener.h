@@ -52,6 +52,8 @@ struct tp_config {
 	const struct addr *
 		locals; /* addresses of this machine, for wildcard listeners: this process can't ask for them */
 	unsigned n_locals;
+	struct addr
+		service; /* a TCP socket of ours that speaks no SIP: of the figures; ADDR_NONE: none */
 	const struct tp_zone *zones;
 	unsigned n_zones;
 	uint32_t conns_max;      /* connections per worker */

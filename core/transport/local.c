@@ -31,10 +31,15 @@ struct host {
 	bool machine;         /* an address of this machine: those on all addresses have it too */
 };
 
+#define PORT_BITS 64
+
 struct names {
 	struct arena arena;
 	struct map hosts;
 	struct place *any4, *any6; /* of listeners on all addresses */
+	struct addr service;
+	uint64_t ports[65536 /
+		       PORT_BITS]; /* any of ours: most targets have none, and need no look-up */
 };
 
 uint16_t tp_default_port(uint8_t transport)
@@ -84,9 +89,16 @@ static bool any_place_is(const struct place *p, uint16_t port, uint8_t transport
 
 /* ---- making the table ---- */
 
+static void add_port(struct names *names, uint16_t port)
+{
+	names->ports[port / PORT_BITS] |= (uint64_t)1 << port % PORT_BITS;
+}
+
 static bool add_place(struct names *names, struct place **places, uint16_t port, uint8_t transport)
 {
 	struct place *p;
+
+	add_port(names, port);
 
 	if (any_place_is(*places, port, transport))
 		return true;
@@ -180,6 +192,9 @@ struct names *names_new(const struct tp_config *config, const struct gone *gone,
 	arena_init(&names->arena, NAMES_CHUNK,
 		   NAMES_BYTES + (size_t)n_gone * GONE_BYTES +
 			   (size_t)config->n_locals * LOCAL_BYTES);
+	names->service = config->service;
+	if (config->service.family != ADDR_NONE)
+		add_port(names, config->service.port);
 	if (add_all(names, config, gone, n_gone))
 		return names;
 	names_free(names);
@@ -217,6 +232,37 @@ bool tp_is_us(struct tp *tp, struct sv host, uint16_t port, enum sip_transport t
 	return address && ((ours && ours->machine) || addr_class(&a) == ADDR_CLASS_LOOPBACK) &&
 	       any_place_is(a.family == ADDR_V6 ? names->any6 : names->any4, port,
 			    (uint8_t)transport);
+}
+
+static bool place_of_kind(const struct place *p, uint16_t port, bool stream)
+{
+	while (p && (p->port != port || (p->transport != SIP_TRANSPORT_UDP) != stream))
+		p = p->next;
+	return p != NULL;
+}
+
+bool tp_is_own(struct tp *tp, const struct addr *to, uint8_t transport)
+{
+	const struct names *names = tp->names;
+	const struct host *ours = NULL;
+	bool stream = transport != SIP_TRANSPORT_UDP;
+	struct addr a = *to;
+
+	if (!names || !(names->ports[to->port / PORT_BITS] >> to->port % PORT_BITS & 1))
+		return false;
+	a.scope = 0;
+	const struct map_node *node = map_find(&names->hosts, addr_host_key(&a));
+	if (node)
+		ours = container_of(node, struct host, node);
+	bool machine = (ours && ours->machine) || addr_class(&a) == ADDR_CLASS_LOOPBACK;
+	const struct addr *service = &names->service;
+	if (stream && service->port == a.port && service->family == a.family &&
+	    (addr_host_eq(service, &a) ||
+	     ((machine || ours) && addr_class(service) == ADDR_CLASS_UNSPECIFIED)))
+		return true;
+	return (ours && place_of_kind(ours->places, a.port, stream)) ||
+	       (machine &&
+		place_of_kind(a.family == ADDR_V6 ? names->any6 : names->any4, a.port, stream));
 }
 
 bool tp_forbidden(struct tp *tp, const struct tp_target *to)

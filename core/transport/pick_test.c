@@ -431,6 +431,57 @@ static void nobody_is_sent_where_nobody_listens(void **state)
 	}
 }
 
+/* T-13: whatever name led there, nothing is sent to ourselves. */
+static void nothing_is_sent_to_ourselves(void **state)
+{
+	static const struct {
+		const char *to;
+		uint8_t transport;
+		bool own;
+	} rows[] = {
+		{"192.0.2.1:5060", SIP_TRANSPORT_UDP, true},
+		{"192.0.2.1:5060", SIP_TRANSPORT_TCP, false}, /* somebody else's there */
+		{"192.0.2.1:5061", SIP_TRANSPORT_UDP, false},
+		{"192.0.2.2:5060", SIP_TRANSPORT_UDP, false},
+		{"[fe80::1%1]:5070", SIP_TRANSPORT_TCP, true},
+		{"[fe80::1%2]:5070", SIP_TRANSPORT_TLS, true},  /* a stream is a stream */
+		{"198.51.100.7:5080", SIP_TRANSPORT_TCP, true}, /* on all addresses */
+		{"127.0.0.9:5080", SIP_TRANSPORT_TCP, true},
+		{"198.51.100.8:5080", SIP_TRANSPORT_TCP, false},
+		{"[2001:db8::7]:5080", SIP_TRANSPORT_TCP, false}, /* of IPv4 */
+		{"203.0.113.5:6000", SIP_TRANSPORT_UDP, true},    /* what we are known by */
+		{"127.0.0.1:9060", SIP_TRANSPORT_TCP, true},      /* the figures */
+		{"127.0.0.1:9060", SIP_TRANSPORT_UDP, false},
+		{"127.0.0.2:9060", SIP_TRANSPORT_TCP, false},
+	};
+	const struct addr locals[] = {address("198.51.100.7:0"), address("[2001:db8::7]:0")};
+	struct world *w = world_new();
+
+	(void)state;
+	struct tp_listener *l = world_listener(w, SIP_TRANSPORT_UDP, "192.0.2.1:5060", 0);
+	assert_false(tp_is_own(w->tp, &l->bound, SIP_TRANSPORT_UDP)); /* no configuration yet */
+	world_listener(w, SIP_TRANSPORT_TCP, "[fe80::1%1]:5070", 0);
+	world_listener(w, SIP_TRANSPORT_TCP, "0.0.0.0:5080", 0);
+	l = world_listener(w, SIP_TRANSPORT_UDP, "192.0.2.1:5062", 0);
+	strcpy(l->advertise, "203.0.113.5");
+	l->advertise_port = 6000;
+	w->config.locals = locals;
+	w->config.n_locals = 2;
+	w->config.service = address("127.0.0.1:9060");
+	assert_int_equal(tp_apply(w->tp, &w->config), 0);
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct addr to = address(rows[i].to);
+		if (tp_is_own(w->tp, &to, rows[i].transport) != rows[i].own)
+			fail_msg("%s", rows[i].to);
+	}
+	w->config.service = address("0.0.0.0:9060");
+	assert_int_equal(tp_apply(w->tp, &w->config), 0);
+	struct addr here = address("198.51.100.7:9060"), there = address("198.51.100.8:9060");
+	assert_true(tp_is_own(w->tp, &here, SIP_TRANSPORT_TCP));
+	assert_false(tp_is_own(w->tp, &there, SIP_TRANSPORT_TCP));
+	world_free(w);
+}
+
 static void what_is_picked_may_be_forbidden(void **state)
 {
 	static const char *const bound[] = {"0.0.0.0:5060", NULL};
@@ -459,6 +510,7 @@ int main(void)
 		cmocka_unit_test(names_of_ours),
 		cmocka_unit_test(our_name),
 		cmocka_unit_test(nobody_is_sent_where_nobody_listens),
+		cmocka_unit_test(nothing_is_sent_to_ourselves),
 		cmocka_unit_test(what_is_picked_may_be_forbidden),
 	};
 

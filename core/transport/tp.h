@@ -267,9 +267,11 @@ uint16_t tp_listener_zone(const struct tp *tp, uint16_t listener);
 /* Whether host and port (0: the default of that transport; transport NONE: any) name ourselves: a bound, advertised or local address of a listener. */
 bool tp_is_us(struct tp *tp, struct sv host, uint16_t port, enum sip_transport transport);
 
-/* T-13: whether a message must not be sent there (loopback, link-local and so on unless the listener is bound there itself; own listeners are
- * allowed only as `tp_is_us` loops are dealt with above). By a wildcard listener what came in over loopback is answered there (to->local says so), but
+/* T-13: whether a message must not be sent there (loopback, link-local and so on unless the listener is bound there itself). By a wildcard listener what came in over loopback is answered there (to->local says so), but
  * no request goes there of itself: tp_pick leaves to->local empty then. */
 bool tp_forbidden(struct tp *tp, const struct tp_target *to);
+
+/* T-13: whether a request would come back to ourselves: to a listener, under whatever name it was reached, or to a socket of ours that speaks no SIP. */
+bool tp_is_own(struct tp *tp, const struct addr *to, uint8_t transport);
 
 #endif

@@ -5,7 +5,7 @@ import subprocess
 import time
 
 import pytest
-from margrave import Daemon, Peer, bin_folder, free_port, header, status
+from margrave import MODULES, Daemon, Peer, bin_folder, free_port, header, status
 from test_requests import ask, reply, request, until
 from uas import Authority, TlsPeer, client_context
 
@@ -235,3 +235,25 @@ def test_clients_of_any_authority_are_refused(tmp_path):
                               'modules = ( { name = "sanity"; }, { name = "acl"; }, { name = "route"; } );\n')
     done = subprocess.run([bin_folder() / "margrave", "--check", daemon.config], capture_output=True, text=True, timeout=20, check=False)
     assert done.returncode != 0 and f"{daemon.config}:6: tls[0].verify_client: " in done.stdout + done.stderr, done
+
+
+# ---- ourselves as a target (T-13) ----
+
+def test_nothing_is_sent_to_ourselves(tmp_path, bob):
+    """By address, by a name, by a redirection: neither to a listener nor to the port of the figures."""
+    port = free_port()
+    with Daemon(tmp_path, f'zones = ( {{ name = "in"; trust = "carrier"; listen = ( "udp:127.0.0.1:{port}", "tcp:127.0.0.1:{port}" ); }} );\nproxy = {{ recurse = true; }};\n'
+                          'accept_risk = ( "open-relay", "recurse" );\n' + MODULES.replace('accept_risk = ( "open-relay" );', "")) as daemon:
+        address = ("127.0.0.1", port)
+        before = daemon.metrics()["margrave_route_forbidden_total"]
+        with Peer() as alice:
+            for uri in (f"sip:a@127.0.0.1:{daemon.port_metrics};transport=tcp", f"sip:a@localhost:{daemon.port_metrics};transport=tcp",
+                        f"sip:a@localhost:{port}", f"sip:a@localhost:{port};transport=tcp"):
+                alice.send(request(alice, "MESSAGE", uri), address)
+                assert status(alice.receive()) == 503, uri
+            assert daemon.metrics()["margrave_route_forbidden_total"] == before + 4
+            for uri in (f"sip:a@localhost:{port}", f"sip:a@localhost:{daemon.port_metrics};transport=tcp"):
+                alice.send(request(alice, "MESSAGE", f"sip:bob@{bob.host}:{bob.port}"), address)
+                bob.send(reply(bob.receive(), 302, f"Contact: <{uri}>"), address)
+                assert status(alice.receive()) in (500, 503)
+            assert daemon.metrics()["margrave_sip_requests_total"] == 6  # none came back
