@@ -6,9 +6,6 @@
 
 #include <stdlib.h>
 
-#include "base/rand.h"
-#include "base/siphash.h"
-
 #define WAYS       8
 #define COUNT_BITS 16
 #define COUNT_MASK ((uint64_t)PENDING_MAX)
