@@ -5,6 +5,7 @@
 #include "pending.h"
 
 #include <stdlib.h>
+
 #define WAYS       8
 #define COUNT_BITS 16
 #define COUNT_MASK ((uint64_t)PENDING_MAX)
