@@ -5,6 +5,9 @@
  */
 #include "transaction/txn_priv.h"
 
+/* Who only waits until nobody asks any more may wait a little longer: many leave with one wake-up then, which costs more than they do. A power of two. */
+#define LINGER_STEP_MS 8
+
 enum unit { UNIT_T1, UNIT_T2, UNIT_T4, UNIT_D };
 
 /* What becomes of a timer on a stream. */
@@ -18,25 +21,26 @@ struct duration {
 	bool resend;    /* it is one of the two that send again; the others end something */
 	bool doubles;   /* with each firing */
 	bool capped;    /* at T2 */
+	bool lingers;   /* nobody hears of its end */
 };
 
 /* clang-format off */
 static const struct duration durations[TXN_TIMERS] = {
-	/*                event     unit     times stream resend doubles capped */
-	[TIMER_A]      = {T_A,      UNIT_T1, 1,    NEVER, true,  true,   false},
-	[TIMER_B]      = {T_B,      UNIT_T1, 64,   SAME,  false, false,  false},
-	[TIMER_D]      = {T_D,      UNIT_D,  1,    ZERO,  false, false,  false},
-	[TIMER_E]      = {T_E,      UNIT_T1, 1,    NEVER, true,  true,   true},
-	[TIMER_E_SLOW] = {T_E,      UNIT_T2, 1,    NEVER, true,  false,  true},
-	[TIMER_F]      = {T_F,      UNIT_T1, 64,   SAME,  false, false,  false},
-	[TIMER_G]      = {T_G,      UNIT_T1, 1,    NEVER, true,  true,   true},
-	[TIMER_H]      = {T_H,      UNIT_T1, 64,   SAME,  false, false,  false},
-	[TIMER_I]      = {T_I,      UNIT_T4, 1,    ZERO,  false, false,  false},
-	[TIMER_J]      = {T_J,      UNIT_T1, 64,   ZERO,  false, false,  false},
-	[TIMER_K]      = {T_K,      UNIT_T4, 1,    ZERO,  false, false,  false},
-	[TIMER_L]      = {T_L,      UNIT_T1, 64,   SAME,  false, false,  false},
-	[TIMER_M]      = {T_M,      UNIT_T1, 64,   SAME,  false, false,  false},
-	[TIMER_CANCEL] = {T_CANCEL, UNIT_T1, 64,   SAME,  false, false,  false},
+	/*                event     unit     times stream resend doubles capped lingers */
+	[TIMER_A]      = {T_A,      UNIT_T1, 1,    NEVER, true,  true,   false, false},
+	[TIMER_B]      = {T_B,      UNIT_T1, 64,   SAME,  false, false,  false, false},
+	[TIMER_D]      = {T_D,      UNIT_D,  1,    ZERO,  false, false,  false, true},
+	[TIMER_E]      = {T_E,      UNIT_T1, 1,    NEVER, true,  true,   true,  false},
+	[TIMER_E_SLOW] = {T_E,      UNIT_T2, 1,    NEVER, true,  false,  true,  false},
+	[TIMER_F]      = {T_F,      UNIT_T1, 64,   SAME,  false, false,  false, false},
+	[TIMER_G]      = {T_G,      UNIT_T1, 1,    NEVER, true,  true,   true,  false},
+	[TIMER_H]      = {T_H,      UNIT_T1, 64,   SAME,  false, false,  false, false},
+	[TIMER_I]      = {T_I,      UNIT_T4, 1,    ZERO,  false, false,  false, true},
+	[TIMER_J]      = {T_J,      UNIT_T1, 64,   ZERO,  false, false,  false, true},
+	[TIMER_K]      = {T_K,      UNIT_T4, 1,    ZERO,  false, false,  false, true},
+	[TIMER_L]      = {T_L,      UNIT_T1, 64,   SAME,  false, false,  false, true},
+	[TIMER_M]      = {T_M,      UNIT_T1, 64,   SAME,  false, false,  false, true},
+	[TIMER_CANCEL] = {T_CANCEL, UNIT_T1, 64,   SAME,  false, false,  false, false},
 };
 /* clang-format on */
 
@@ -151,8 +155,12 @@ enum txn_event txn_arm(struct txn *t, enum txn_timer timer, enum txn_event by)
 	if (d->resend) {
 		arm_resend(t, d, by, now_ms);
 	} else {
+		uint64_t at = now_ms + ms;
+
+		if (d->lingers)
+			at = (at + LINGER_STEP_MS - 1) & ~(uint64_t)(LINGER_STEP_MS - 1);
 		t->end_event = d->event;
-		t->end_at = (uint32_t)now_ms + ms;
+		t->end_at = (uint32_t)at;
 	}
 	schedule(t, now_ms);
 	return NO_EVENT;

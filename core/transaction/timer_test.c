@@ -203,6 +203,30 @@ static void servers_stay(void **unused)
 	}
 }
 
+/* Those that ended within a few milliseconds are freed by one wake-up, none of them early. */
+static void who_lingers_leaves_with_others(void **unused)
+{
+	static const char *const branches[] = {"z9hG4bKa", "z9hG4bKb", "z9hG4bKc", "z9hG4bKd",
+					       "z9hG4bKe"};
+	uint64_t last = 0;
+
+	(void)unused;
+	pass(3); /* not at a step */
+	for (unsigned i = 0; i < 5; i++) {
+		const struct say s = {.method = "BYE", .branch = branches[i]};
+		struct txn_server *server = serve_new(&s, &first);
+
+		reply(server, 200);
+		txn_server_unref(server);
+		last = world.loop.now_ms;
+		pass(1);
+	}
+	while (txn_servers(world.table) == 5)
+		pass(1);
+	assert_int_equal(txn_servers(world.table), 0);
+	assert_in_range(world.loop.now_ms, last + HALF_MINUTE, last + HALF_MINUTE + 8);
+}
+
 static void confirmed_stays(void **unused)
 {
 	static const struct stay rows[] = {
@@ -462,6 +486,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(clients_on_a_stream, begin, end),
 		cmocka_unit_test_setup_teardown(clients_stay, begin, end),
 		cmocka_unit_test_setup_teardown(servers_stay, begin, end),
+		cmocka_unit_test_setup_teardown(who_lingers_leaves_with_others, begin, end),
 		cmocka_unit_test_setup_teardown(confirmed_stays, begin, end),
 		cmocka_unit_test_setup_teardown(hundred, begin, end),
 		cmocka_unit_test_setup_teardown(hundred_not_needed, begin, end),
