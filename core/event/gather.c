@@ -41,7 +41,7 @@ void gather_step(struct gather *g, uint64_t now_us, uint64_t cpu_ns)
 		begin_phase(g, now_us, cpu_ns);
 		return;
 	}
-	if (now_us - g->from_us > 2 * GATHER_PHASE_US) { /* no dense events any more */
+	if (now_us - g->from_us > (uint64_t)2 * GATHER_PHASE_US) { /* no dense events any more */
 		settle(g, now_us, g->before);
 		return;
 	}

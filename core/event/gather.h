@@ -11,9 +11,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define GATHER_PHASE_US   10000   /* long for the noise of arrivals, short for changes of load */
-#define GATHER_PHASES     12      /* of a trial, half of them with gathering */
-#define GATHER_SETTLED_US 2000000 /* from trial to trial */
+#define GATHER_PHASE_US   10000U   /* long for the noise of arrivals, short for changes of load */
+#define GATHER_PHASES     12       /* of a trial, half of them with gathering */
+#define GATHER_SETTLED_US 2000000U /* from trial to trial */
 
 struct gather {
 	bool on;          /* gather now */

@@ -142,32 +142,32 @@ static int record_routes(struct route_branch *b)
 /* ---- step 6: strict routers, and a Route of the target's own ---- */
 
 /* At most SIP_URI_MAX bytes of a URI. */
-static struct sv in_brackets(struct sv uri, char text[SIP_URI_MAX + 2])
+static struct sv in_brackets(struct put *t, struct sv uri)
 {
-	struct put t = {.p = text, .cap = SIP_URI_MAX + 2};
-
-	put(&t, SV("<"));
-	put(&t, uri);
-	put(&t, SV(">"));
-	return put_text(&t);
+	put(t, SV("<"));
+	put(t, uri);
+	put(t, SV(">"));
+	return put_text(t);
 }
 
 static int own_route(struct route_branch *b)
 {
 	char text[SIP_URI_MAX + 2];
+	struct put t = PUT_IN(text);
 	struct sv hop = b->target->next_hop;
 
 	if (!b->target->as_route || hop.n == 0)
 		return 0;
 	if (hop.n > SIP_URI_MAX)
 		return MG_ELIMIT;
-	return sip_view_prepend(&b->view, SIP_H_ROUTE, SV(""), in_brackets(hop, text));
+	return sip_view_prepend(&b->view, SIP_H_ROUTE, SV(""), in_brackets(&t, hop));
 }
 
 /* §16.6 step 6: the Request-URI becomes the last Route, the first Route the Request-URI, without what may not stand in one (§19.1.1). */
 static int strict_route(struct route_branch *b)
 {
 	char text[SIP_URI_MAX + 2], hop[SIP_URI_MAX];
+	struct put t = PUT_IN(text);
 	struct sv ruri = sip_view_ruri(&b->view);
 	const struct sip_uri *uri = &b->next_hop;
 	struct sv first = uri->headers.n ? sv_span(uri->text.p, uri->headers.p - 1) : uri->text;
@@ -177,7 +177,7 @@ static int strict_route(struct route_branch *b)
 	if (ruri.n > SIP_URI_MAX || first.n > SIP_URI_MAX)
 		return MG_ELIMIT;
 	memcpy(hop, first.p, first.n);
-	int err = sip_view_append(&b->view, SIP_H_ROUTE, SV(""), in_brackets(ruri, text));
+	int err = sip_view_append(&b->view, SIP_H_ROUTE, SV(""), in_brackets(&t, ruri));
 
 	if (!err)
 		err = sip_view_pop(&b->view, SIP_H_ROUTE);

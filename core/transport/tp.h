@@ -44,10 +44,11 @@ struct tp_flow {
 		listener; /* id, see listener.h; of an outgoing connection the one it was opened for */
 	uint16_t zone;    /* of that listener */
 	uint8_t transport; /* enum sip_transport: UDP, TCP, TLS */
-	bool proven;       /* the peer has shown that it receives at its address: a connection */
-	bool trusted_tls; /* TLS with a client certificate that verified: whoever its authority gave it to */
-	bool certified; /* and that a rule of the configuration names */
-	bool known;     /* a connection of no stranger (T-2): tp_conn_known would change nothing */
+	/* bits, because every transaction keeps two of these */
+	bool proven : 1; /* the peer has shown that it receives at its address: a connection */
+	bool trusted_tls : 1; /* TLS with a client certificate that verified: whoever its authority gave it to */
+	bool certified : 1; /* and that a rule of the configuration names */
+	bool known : 1; /* a connection of no stranger (T-2): tp_conn_known would change nothing */
 };
 
 /* The bytes of a message, counted; one owner thread at a time (ownership may move with a message to another worker). */
@@ -212,7 +213,7 @@ void tp_conn_known(struct tp *tp, tp_conn conn);
 
 /* The peer asks by `alias` in its top Via that requests to its sent-by leave by this connection (RFC 5923). Done for a carrier's connection over TLS that it
  * opened, with a certificate that verified and names that host, at the address it came from; ignored otherwise (T-8). A connection of this worker. */
-void tp_conn_alias(struct tp *tp, tp_conn conn, const struct sip_via *via);
+void tp_conn_alias(struct tp *tp, tp_conn number, const struct sip_via *via);
 
 /* Close a connection, once what was sent is out. Any worker's. */
 void tp_conn_close(struct tp *tp, tp_conn conn);
