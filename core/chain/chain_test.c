@@ -163,9 +163,8 @@ static void verdicts(void **state)
 	assert_int_equal(fake_stat(&f, CHAIN_STAT_DROP_ARRIVAL), 4);
 	assert_int_equal(fake_stat(&f, CHAIN_STAT_DROP_SEND), 2);
 	/* One line for all of them. */
-	assert_string_equal(
-		fake_logged(&f),
-		"error chain ev=bad_verdict module=b phase=arrival verdict=reject status=403 n=1\n");
+	assert_string_equal(fake_logged(&f), "error chain ev=bad_verdict module=b phase=arrival "
+					     "verdict=reject status=403 n=1\n");
 	f.now_ms += LOG_SUMMARY_MS;
 	chain_tick(&f.worker, f.now_ms);
 	assert_string_equal(fake_logged(&f), "error chain ev=bad_verdict n=16\n");

@@ -24,11 +24,11 @@ struct sip_via {
 	struct sv maddr;
 	struct sv comp;
 	struct sv rport_text; /* the parameter rport as it stands there, empty without it */
-	uint32_t keep_s;   /* value of keep, 0 when it has none */
-	uint16_t port;     /* of sent-by, 0: not said */
-	uint16_t rport;    /* 0: rport without a value, or no rport */
-	uint8_t transport; /* enum sip_transport */
-	uint8_t host_kind; /* enum lex_host */
+	uint32_t keep_s;      /* value of keep, 0 when it has none */
+	uint16_t port;        /* of sent-by, 0: not said */
+	uint16_t rport;       /* 0: rport without a value, or no rport */
+	uint8_t transport;    /* enum sip_transport */
+	uint8_t host_kind;    /* enum lex_host */
 	uint8_t ttl;
 	bool has_rport, has_ttl, has_keep, has_alias;
 };
