@@ -12,11 +12,15 @@
 #define RECORD_HANDSHAKE 0x16
 #define RECORD_MAX       (16384 + 256)
 
+/* What is open goes on without its listener; a handshake does not begin without one. */
 static struct tls *server_side(const struct conn *conn)
 {
-	const struct tp_listener *l = tp_listener_of(conn_tp(conn), conn->entry.listener);
+	const struct tp *tp = conn_tp(conn);
+	const struct tp_listener *l = tp_listener_of(tp, conn->entry.listener);
 
-	return l && l->tls && l->tls[0] ? tls_server(conn->watch.fd, l->tls) : NULL;
+	if (!l || !l->tls || !l->tls[0] || tp_listener_gone(tp, l->id))
+		return NULL;
+	return tls_server(conn->watch.fd, l->tls);
 }
 
 /* Asked for without a domain, the address has to be in the certificate. */
