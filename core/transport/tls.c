@@ -192,7 +192,11 @@ struct tls *tls_client(int fd, const struct tls_context *context, struct sv doma
 	tls->wildcards = context->wildcards;
 	tls->sessions = sessions;
 	tls->key = key;
-	tls->domain = strndup(domain.p, domain.n);
+	tls->domain = malloc(domain.n + 1);
+	if (tls->domain) {
+		memcpy(tls->domain, domain.p, domain.n);
+		tls->domain[domain.n] = '\0';
+	}
 	if (!tls->domain || !say_name(tls->ssl, tls->domain)) {
 		tls_free(tls);
 		return NULL;

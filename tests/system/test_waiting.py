@@ -19,7 +19,7 @@ class World:
             f'zones = ( {{ name = "lab"; listen = ( "udp:127.0.0.1:{port}" ); }} );\ntransactions = {{ t1_ms = 100; }};\n'
             f'modules = ( {{ name = "sanity"; }}, {{ name = "acl"; }}, {{ name = "route"; relay = "any"; '
             f'rules = ( {{ domain = "parallel.test"; sources = "any"; hops = ( {hops} ); parallel = true; }} ); }},\n'
-            f'{{ name = "patience"; file = "{bin_folder()}/patience.so"; wait_ms = {WAIT_S * 1000}; }} );\naccept_risk = ( "open-relay" );\n')))
+            f'{{ name = "patience"; file = "{bin_folder().parent}/lib/patience.so"; wait_ms = {WAIT_S * 1000}; }} );\naccept_risk = ( "open-relay" );\n')))
         self.address = ("127.0.0.1", port)
 
     def waiting(self, n: int, seconds: float = 2) -> None:
