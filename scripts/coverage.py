@@ -16,10 +16,21 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TREES = ("core/", "modules/", "rtpengine/")
-# room: least share of lines, of branches, in per cent
+# room: least share of lines, of branches, in per cent. core/daemon and core/ctl are what the processes are made of: tests/system,
+# tests/processes and tests/attack show them, on executables without counters.
 THRESHOLDS = {
-    "core/base": (95.0, None),
-    "core/sip": (95.0, 90.0),
+    "core/base": (98.0, 95.0),
+    "core/chain": (95.0, 88.0),
+    "core/conf": (95.0, 88.0),
+    "core/event": (95.0, 85.0),
+    "core/router": (95.0, 84.0),
+    "core/sip": (98.0, 95.0),
+    "core/transaction": (95.0, 88.0),
+    "core/transport": (93.0, 80.0),
+    "modules/acl": (95.0, 88.0),
+    "modules/route": (95.0, 88.0),
+    "modules/sanity": (95.0, 85.0),
+    "modules/shield": (95.0, 85.0),
 }
 
 
