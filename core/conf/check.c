@@ -164,46 +164,46 @@ void conf_risk(struct conf_check *check, const char *name, const char *id, const
 	report(check, name, NULL, allowed.s);
 }
 
-const char *conf_at(struct conf_check *check, const char *name)
+/* The line as a text that lives as long as what is loaded. */
+static const char *keep(struct conf_loader *l, const struct conf_line *line)
 {
-	struct target t = find(check, name);
-	struct conf_loader *l = check->loader;
-	struct conf_line where;
 	struct sv kept;
 
-	conf_line_init(&where);
-	conf_text_where(l->text, conf_tree_line(t.blame), &where);
-	if (arena_dup(l->arena, sv_str(where.s), &kept) < 0) {
+	if (arena_dup(l->arena, sv_of(line->s, line->n), &kept) < 0) {
 		l->nomem = true;
 		return "?";
 	}
 	return kept.p;
 }
 
+const char *conf_at(struct conf_check *check, const char *name)
+{
+	struct target t = find(check, name);
+	struct conf_line where;
+
+	conf_line_init(&where);
+	conf_text_where(check->loader->text, conf_tree_line(t.blame), &where);
+	return keep(check->loader, &where);
+}
+
 const char *conf_said(struct conf_check *check, const char *name)
 {
 	struct target t = find(check, name);
-	struct conf_loader *l = check->loader;
 	struct conf_line said;
-	struct sv kept;
 
 	conf_line_init(&said);
 	conf_line_add(&said, "%s (", name);
 	if (t.setting) {
 		add_found(&t, false, &said);
 		conf_line_add(&said, ", ");
-		conf_text_where(l->text, conf_tree_line(t.setting), &said);
+		conf_text_where(check->loader->text, conf_tree_line(t.setting), &said);
 	} else if (t.option && t.option->def && !(t.option->flags & CONF_SECRET)) {
 		conf_line_add(&said, "%s, the default", t.option->def);
 	} else {
 		conf_line_add(&said, "nothing");
 	}
 	conf_line_add(&said, ")");
-	if (arena_dup(l->arena, sv_str(said.s), &kept) < 0) {
-		l->nomem = true;
-		return "?";
-	}
-	return kept.p;
+	return keep(check->loader, &said);
 }
 
 bool conf_is_set(struct conf_check *check, const char *name)
