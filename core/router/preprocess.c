@@ -11,10 +11,6 @@
 
 #define OWN_ROUTES_MAX 8 /* Routes of ours that are taken off; more are nobody's honest doing */
 
-struct ids {
-	struct sv call_id, from_tag, to_tag;
-};
-
 bool route_is_us(struct route *route, const struct sip_uri *uri)
 {
 	return (uri->scheme == SIP_SCHEME_SIP || uri->scheme == SIP_SCHEME_SIPS) &&
@@ -32,7 +28,7 @@ static uint16_t zone_of(const struct route *route, uint16_t token)
 }
 
 /* What the user part of a URI of ours says. Returns whether it opened. */
-static bool open_token(struct route *route, const struct sip_uri *uri, const struct ids *ids,
+static bool open_token(struct route *route, const struct sip_uri *uri, const struct route_ids *ids,
 		       struct route_in *in)
 {
 	struct token token;
@@ -79,7 +75,7 @@ static int drop_last(struct sip_view *view, sip_inst inst, struct sv value)
 }
 
 /* §16.4: a strict router put the last Route, where it should go, behind and us into the Request-URI. */
-static int undo_strict(struct route *route, struct sip_view *view, const struct ids *ids,
+static int undo_strict(struct route *route, struct sip_view *view, const struct route_ids *ids,
 		       struct route_in *in)
 {
 	struct sip_where at;
@@ -143,7 +139,7 @@ static int strip_maddr(struct route *route, struct sip_view *view)
 }
 
 /* Take our own Routes off the top. Once a pair of tokens is through, or a foreign Route comes, it ends. */
-static int take_own_routes(struct route *route, struct sip_view *view, const struct ids *ids,
+static int take_own_routes(struct route *route, struct sip_view *view, const struct route_ids *ids,
 			   struct route_in *in)
 {
 	struct sip_where at;
@@ -171,7 +167,7 @@ int route_preprocess(struct route *route, struct sip_view *view, const struct tp
 	struct sip_where at;
 	const struct sip_nameaddr *from = sip_view_typed(view, SIP_H_FROM, &at);
 	const struct sip_nameaddr *to = sip_view_typed(view, SIP_H_TO, &at);
-	struct ids ids = {.call_id = sip_call_id(view->msg)};
+	struct route_ids ids = {.call_id = sip_call_id(view->msg)};
 	int status = 0;
 
 	(void)flow;

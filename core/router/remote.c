@@ -97,10 +97,6 @@ bool route_to_remote(struct route *route, struct sip_view *view, const struct ro
 
 /* ---- responses ---- */
 
-struct ids {
-	struct sv call_id, from_tag, to_tag;
-};
-
 /* The line that a text lies in, with `user` in the place of it. */
 static int put_user(struct sip_view *view, struct sv was, struct sv user)
 {
@@ -125,7 +121,7 @@ static int put_user(struct sip_view *view, struct sv was, struct sv user)
 
 /* The token of a Record-Route that was `user`, with this target. Returns 1 when it was written anew, 0 when there is nothing to do. */
 static int name_callee(struct route *route, struct sip_view *view, struct sv user,
-		       const struct ids *ids, uint64_t sum)
+		       const struct route_ids *ids, uint64_t sum)
 {
 	const struct token_keys *keys = route->env.keys;
 	struct token token;
@@ -146,7 +142,8 @@ static int name_callee(struct route *route, struct sip_view *view, struct sv use
 }
 
 /* Write one anew. Where several of ours lie beside each other (RFC 5658, spirals) the upper one is opened last, and counts. */
-static int name_one(struct route *route, struct sip_view *view, const struct ids *ids, uint64_t sum)
+static int name_one(struct route *route, struct sip_view *view, const struct route_ids *ids,
+		    uint64_t sum)
 {
 	struct sip_each each;
 	struct sip_nameaddr na;
@@ -178,7 +175,7 @@ int remote_of_callee(struct route *route, struct sip_view *view)
 	if (!from || !to || sip_view_first(view, SIP_H_RECORD_ROUTE) == SIP_NO_INST ||
 	    !contact_of(view, &contact))
 		return 0;
-	struct ids ids = {sip_call_id(view->msg), from->tag, to->tag};
+	struct route_ids ids = {sip_call_id(view->msg), from->tag, to->tag};
 	uint64_t sum = hash_of(route, 0, TARGET, contact);
 	for (unsigned i = 0; i < RUNS_MAX && did > 0; i++)
 		did = name_one(route, view, &ids, sum);

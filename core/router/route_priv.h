@@ -91,6 +91,11 @@ struct route_context {
 	void *user;
 };
 
+/* What a token is bound to: the dialog of the request or response it is in. */
+struct route_ids {
+	struct sv call_id, from_tag, to_tag; /* to_tag empty: not in a dialog yet */
+};
+
 static inline void route_count(struct route *route, enum route_stat id)
 {
 	stats_add(route->env.stats, route->env.worker, id, 1);
