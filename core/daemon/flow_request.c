@@ -373,7 +373,7 @@ static void begin(struct worker *w, struct tp_rx *rx)
 	}
 	if (!validate(call))
 		return;
-	int status = route_preprocess(w->route, &call->view, &kept->flow, &call->in);
+	int status = route_preprocess(w->route, &call->view, &call->in);
 	if (call->in.bad_token)
 		chain_offence(&w->mg, &call->request.source, MG_OFFENCE_TOKEN);
 	if (status) {

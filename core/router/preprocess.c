@@ -161,8 +161,7 @@ static int take_own_routes(struct route *route, struct sip_view *view, const str
 	return 0;
 }
 
-int route_preprocess(struct route *route, struct sip_view *view, const struct tp_flow *flow,
-		     struct route_in *in)
+int route_preprocess(struct route *route, struct sip_view *view, struct route_in *in)
 {
 	struct sip_where at;
 	const struct sip_nameaddr *from = sip_view_typed(view, SIP_H_FROM, &at);
@@ -170,7 +169,6 @@ int route_preprocess(struct route *route, struct sip_view *view, const struct tp
 	struct route_ids ids = {.call_id = sip_call_id(view->msg)};
 	int status = 0;
 
-	(void)flow;
 	*in = (struct route_in){.zone = TP_ANY_ZONE};
 	if (!from || !to)
 		return 400;

@@ -210,7 +210,7 @@ static void test_rows(void **state)
 		char is[8192], wanted[8192];
 
 		begin(row);
-		int status = route_preprocess(world.route, &view, &story.flow, &in);
+		int status = route_preprocess(world.route, &view, &in);
 		snprintf(is, sizeof(is), "%d %.*s %s", status, SV_ARG(sip_view_ruri(&view)),
 			 routes_left());
 		snprintf(wanted, sizeof(wanted), "%d %s", row->status, with_tokens(row->uri_left));
@@ -235,7 +235,7 @@ static void test_memory(void **state)
 
 			begin(&rows[i]);
 			arena_init(&arena, 256, max);
-			int status = route_preprocess(world.route, &view, &story.flow, &in);
+			int status = route_preprocess(world.route, &view, &in);
 			assert_true(status == 0 || status == 400 || status == 416 ||
 				    status == 481 || status == 500);
 			end();

@@ -54,7 +54,7 @@ static bool may(const char *uri, const char *route, bool caller)
 	assert_non_null(kept);
 	arena_init(&arena, 2048, 1048576);
 	sip_view_init(&view, kept->msg, &arena);
-	assert_int_equal(route_preprocess(world.route, &view, &story.flow, &in), 0);
+	assert_int_equal(route_preprocess(world.route, &view, &in), 0);
 	if (!in.in_dialog || in.from_caller != caller)
 		fail_msg("not in the dialog: %s", text);
 	bool yes = route_to_remote(world.route, &view, &in);

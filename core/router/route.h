@@ -105,8 +105,7 @@ struct route_in {
  *
  * Returns    0, or a status to refuse with (400, 416, 500; 481 for a To tag with tokens of which none opens: F-4).
  */
-int route_preprocess(struct route *route, struct sip_view *view, const struct tp_flow *flow,
-		     struct route_in *in);
+int route_preprocess(struct route *route, struct sip_view *view, struct route_in *in);
 
 /* Whether a request in a dialog goes to the remote target that the other side named, by the way that it named (Contact, Record-Routes): what is not known may go
  * nowhere else without being asked (F-1, F-3). */

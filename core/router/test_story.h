@@ -276,7 +276,7 @@ static inline int story_begin(struct tp_kept *kept, bool stateless)
 	if (!status && route_looped(world.route, kept->msg, &call->loop_hash))
 		status = 482;
 	if (!status)
-		status = route_preprocess(world.route, &call->view, &kept->flow, &call->in);
+		status = route_preprocess(world.route, &call->view, &call->in);
 	if (!status && !stateless && !ack) {
 		story.server = calloc(1, sizeof(*story.server));
 		CHECK(story.server);
