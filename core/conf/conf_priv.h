@@ -27,9 +27,10 @@ struct conf_line {
 void conf_line_init(struct conf_line *l);
 void conf_line_add(struct conf_line *l, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
-/* "..." with what is not printable ASCII, and quotes, escaped; cut at some 60 bytes. */
+/* "..." with what is not printable ASCII, and quotes, escaped; cut at 256 bytes as written: paths of
+ * the usual length stand there whole. */
 void conf_line_quote(struct conf_line *l, struct sv text);
-/* The same without quotes: what stands bare in the file. */
+/* The same without quotes: what stands bare in the file. Cut at 60 bytes as written. */
 void conf_line_bare(struct conf_line *l, struct sv text);
 
 /* ---- nearest known word (nearest.c) ---- */

@@ -99,7 +99,6 @@ static void refused_files(void **state)
 				       "{ name = \"sanity\"; file = \"fifo\"; } );",
 			   0600, &w, &err);
 	char plain[4096];
-	/* In what was found the whole path stands, escaped and cut: only its end is ours. */
 	snprintf(plain, sizeof(plain),
 		 "main:2: log: found \"none\" (No such file or directory), allowed: a file that "
 		 "can be "
@@ -110,6 +109,30 @@ static void refused_files(void **state)
 		 "main:4: modules[1].file: found \"fifo\" (no regular file), allowed: a file that "
 		 "can be "
 		 "read\n");
+	assert_string_equal(said, plain);
+	assert_int_equal(err, MG_EPARSE);
+	free(said);
+}
+
+/* Where it was mistyped may be anywhere in it. */
+static void a_long_path_is_shown_whole(void **state)
+{
+	static const char path[] =
+		"srv/customers/example-telephony-of-the-north/sites/first-floor-of-the-main-"
+		"building/margrave/certificates/intermediate-authorities-and-chains/2026/"
+		"sip.telephony.example.org/renewed/fullchain-and-leaf.pemm";
+	struct world w;
+	char text[512], plain[1024];
+	int err;
+
+	(void)state;
+	assert_true(sizeof(path) > 200);
+	snprintf(text, sizeof(text), WORLD_LEAST "log = \"%s\";\n", path);
+	char *said = load_files(text, 0600, &w, &err);
+	snprintf(plain, sizeof(plain),
+		 "main:2: log: found \"%s\" (No such file or directory), allowed: a file that can "
+		 "be read\n",
+		 path);
 	assert_string_equal(said, plain);
 	assert_int_equal(err, MG_EPARSE);
 	free(said);
@@ -176,6 +199,7 @@ int main(void)
 		IN_FOLDER(files_are_opened_and_closed),
 		IN_FOLDER(a_failed_load_keeps_no_file_open),
 		IN_FOLDER(refused_files),
+		IN_FOLDER(a_long_path_is_shown_whole),
 		IN_FOLDER(secrets_are_their_owners_alone),
 	};
 

@@ -8,7 +8,9 @@
 
 #include "conf/conf_priv.h"
 
-#define QUOTE_MAX 60 /* bytes of somebody's text in a line */
+/* Bytes of somebody's text in a line, as they are written there. */
+#define TEXT_MAX 256 /* a text, which may be a path: most of those are shown whole */
+#define WORD_MAX 60  /* what stands bare, often several in a line */
 
 void conf_line_init(struct conf_line *l)
 {
@@ -38,44 +40,39 @@ void conf_line_add(struct conf_line *l, const char *format, ...)
 		l->n += (size_t)n;
 }
 
-static void add_char(struct conf_line *l, char c)
+/* One byte of somebody's text as it is written. Returns how many that are. */
+static size_t escape(unsigned char c, bool quotes, char out[5])
 {
-	if (l->n + 1 < sizeof(l->s)) {
-		l->s[l->n++] = c;
-		l->s[l->n] = '\0';
-	} else {
-		mark_cut(l);
-	}
+	bool plain = c >= ' ' && c < 0x7f, marked = quotes && (c == '"' || c == '\\');
+
+	return (size_t)snprintf(out, 5, !plain ? "\\x%02x" : marked ? "\\%c" : "%c", c);
 }
 
-static void add_escaped(struct conf_line *l, struct sv text, bool quotes)
+static void add_escaped(struct conf_line *l, struct sv text, bool quotes, size_t max)
 {
-	size_t n = text.n > QUOTE_MAX ? QUOTE_MAX : text.n;
+	char piece[5];
+	size_t n = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		unsigned char c = (unsigned char)text.p[i];
-
-		if (quotes && (c == '"' || c == '\\'))
-			add_char(l, '\\');
-		if (c >= ' ' && c < 0x7f)
-			add_char(l, (char)c);
-		else
-			conf_line_add(l, "\\x%02x", c);
+	for (size_t i = 0; i < text.n; i++) {
+		n += escape((unsigned char)text.p[i], quotes, piece);
+		if (n > max) {
+			conf_line_add(l, "...");
+			break;
+		}
+		conf_line_add(l, "%s", piece);
 	}
-	if (n < text.n)
-		conf_line_add(l, "...");
 }
 
 void conf_line_quote(struct conf_line *l, struct sv text)
 {
 	conf_line_add(l, "\"");
-	add_escaped(l, text, true);
+	add_escaped(l, text, true, TEXT_MAX);
 	conf_line_add(l, "\"");
 }
 
 void conf_line_bare(struct conf_line *l, struct sv text)
 {
-	add_escaped(l, text, false);
+	add_escaped(l, text, false, WORD_MAX);
 }
 
 /* ---- mistakes ---- */

@@ -22,12 +22,6 @@ static void escapes(void **state)
 		{SV_INIT("a b"), "\"a b\"", "a b"},
 		{SV_INIT("a\"b\\c"), "\"a\\\"b\\\\c\"", "a\"b\\c"},
 		{SV_INIT("\n\0\x7f\xff"), "\"\\x0a\\x00\\x7f\\xff\"", "\\x0a\\x00\\x7f\\xff"},
-		{SV_INIT("012345678901234567890123456789012345678901234567890123456789"),
-		 "\"012345678901234567890123456789012345678901234567890123456789\"",
-		 "012345678901234567890123456789012345678901234567890123456789"},
-		{SV_INIT("012345678901234567890123456789012345678901234567890123456789x"),
-		 "\"012345678901234567890123456789012345678901234567890123456789...\"",
-		 "012345678901234567890123456789012345678901234567890123456789..."},
 	};
 
 	(void)state;
@@ -41,6 +35,51 @@ static void escapes(void **state)
 		conf_line_bare(&l, rows[i].text);
 		assert_string_equal(l.s, rows[i].bare);
 		assert_int_equal(l.n, strlen(l.s));
+	}
+}
+
+/* What is written of a text: `n` bytes of it, each `as`, and dots if there are more. */
+static const char *wanted(const char *quote, const char *as, size_t n, bool more)
+{
+	static struct conf_line l;
+
+	conf_line_init(&l);
+	conf_line_add(&l, "%s", quote);
+	for (size_t i = 0; i < n; i++)
+		conf_line_add(&l, "%s", as);
+	conf_line_add(&l, "%s%s", more ? "..." : "", quote);
+	return l.s;
+}
+
+/* A path is shown whole; nothing takes more of a line because it is escaped. */
+static void long_ones(void **state)
+{
+	static const struct {
+		char c;
+		const char *quoted, *bare;  /* one of it */
+		size_t in_quotes, in_words; /* so many are written */
+	} rows[] = {{'/', "/", "/", 256, 60},
+		    {'"', "\\\"", "\"", 128, 60},
+		    {'\n', "\\x0a", "\\x0a", 64, 15}};
+	char text[300];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		memset(text, rows[i].c, sizeof(text));
+		for (size_t n = 1; n < sizeof(text); n++) {
+			bool more = n > rows[i].in_quotes;
+			struct conf_line l;
+
+			conf_line_init(&l);
+			conf_line_quote(&l, sv_of(text, n));
+			assert_string_equal(l.s, wanted("\"", rows[i].quoted,
+							more ? rows[i].in_quotes : n, more));
+			more = n > rows[i].in_words;
+			conf_line_init(&l);
+			conf_line_bare(&l, sv_of(text, n));
+			assert_string_equal(
+				l.s, wanted("", rows[i].bare, more ? rows[i].in_words : n, more));
+		}
 	}
 }
 
@@ -95,6 +134,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(escapes),
+		cmocka_unit_test(long_ones),
 		cmocka_unit_test(full),
 		cmocka_unit_test(faults),
 	};
