@@ -148,3 +148,8 @@ uint32_t pending_now(const struct pending_table *t)
 {
 	return atomic_load_explicit(&t->now, memory_order_relaxed);
 }
+
+uint32_t pending_max(const struct pending_table *t)
+{
+	return (t->mask + 1) * WAYS;
+}

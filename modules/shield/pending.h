@@ -26,5 +26,7 @@ void pending_leave(struct pending_table *t, int handle);
 
 /* All that are counted now. */
 uint32_t pending_now(const struct pending_table *t);
+/* Sources that there is room for, if chance spreads them well. */
+uint32_t pending_max(const struct pending_table *t);
 
 #endif

@@ -60,6 +60,7 @@ static void full(void **state)
 	int h[8];
 
 	(void)state;
+	assert_int_equal(pending_max(t), 8);
 	for (uint8_t i = 0; i < 8; i++) {
 		a.ip[3] = i;
 		assert_true((h[i] = pending_enter(t, &a, 1)) > 0);

@@ -8,12 +8,11 @@
 
 #include "chain/mg_module.h"
 #include "pending.h"
-#include "shield_conf.h"
+#include "rules.h"
 #include "source_table.h"
 
 #define OWED_FOR_REQUEST 8 /* provisional, final and repeated responses */
 #define OWED_FOR_CALL    4 /* ACK and BYE, and again */
-#define COSTS_MAX        32
 #define PENDING_SOURCES \
 	65536 /* that may have INVITEs pending at a time; known ones beyond are not counted */
 
@@ -28,6 +27,7 @@ enum counter {
 	OFFENCES,
 	BUSY,
 	PENDING,
+	NO_PLACE,
 	COUNTERS
 };
 
@@ -54,38 +54,30 @@ static const struct stats_desc counters[COUNTERS] = {
 	[PENDING] = {"shield_pending_invites",
 		     "INVITEs of sources with a limit that have no final response yet",
 		     STATS_GAUGE},
-};
-
-/* Limits of a zone. */
-struct limits {
-	bool on;
-	struct source_rule requests, answers;
-	uint32_t pending;
+	[NO_PLACE] = {"shield_refused_pending_full_total",
+		      "INVITEs refused: too many sources have one without a final response",
+		      STATS_COUNTER},
 };
 
 struct shield {
 	struct source_table *table;    /* counted: the next configuration goes on with it */
 	struct pending_table *pending; /* likewise */
-	uint32_t pending_known;        /* 0: no limit */
 	int attr_pending;              /* handle of an INVITE that is counted */
 	_Atomic uint32_t now_s;        /* of the last tick, for who is asked without a time */
-	uint32_t known_s, offence_tokens;
-	struct source_rule all;
-	struct limits everywhere, zone[SHIELD_ZONES_MAX];
-	uint16_t cost[SIP_METHOD_END];
-	struct {
-		struct sv method;
-		uint16_t tokens;
-	} other[COSTS_MAX];
-	unsigned others;
+	struct shield_rules rules;
 };
 
 enum said { SAID_SOURCE, SAID_ALL, SAID_METHOD, SAID_PENDING, SAID_KINDS };
 
+/* A table that is full, and how much of what came of it was told. */
+struct full {
+	struct log_limit limit;
+	uint64_t told;
+};
+
 struct local {
 	struct mg_sec said[SAID_KINDS];
-	struct log_limit full;
-	uint64_t evicted; /* of them told */
+	struct full sources, pending;
 };
 
 static const struct {
@@ -97,11 +89,6 @@ static const struct {
 	[SAID_METHOD] = {METHOD, "method"},
 	[SAID_PENDING] = {BUSY, "pending"},
 };
-
-static const struct limits *limits_of(const struct shield *s, const struct mg_zone *zone)
-{
-	return zone && zone->index < SHIELD_ZONES_MAX ? &s->zone[zone->index] : &s->everywhere;
-}
 
 /* ---- roles ---- */
 
@@ -119,20 +106,20 @@ static void learn(void *self, const struct addr *addr, uint64_t now_ms)
 {
 	const struct shield *s = self;
 
-	source_learn(s->table, addr, now_ms, (uint32_t)(now_ms / 1000) + s->known_s);
+	source_learn(s->table, addr, now_ms, (uint32_t)(now_ms / 1000) + s->rules.known_s);
 }
 
 static bool may_answer(void *self, const struct mg_source *source, uint64_t now_ms)
 {
 	const struct shield *s = self;
-	const struct limits *limits = limits_of(s, source->zone);
+	const struct shield_limits *limits = shield_limits_of(&s->rules, source->zone);
 	struct source place;
 
 	if (!limits->on)
 		return true;
 	place = source_find(s->table, &source->addr, now_ms, true);
 	if (!place.set)
-		return source_take_homeless(s->table, &s->all, now_ms);
+		return source_take_homeless(s->table, &s->rules.all, now_ms);
 	return source_known(place, (uint32_t)(now_ms / 1000)) ||
 	       source_take_answer(place, &limits->answers, now_ms);
 }
@@ -142,7 +129,7 @@ static void offends(void *self, const struct mg_source *source, enum mg_offence 
 		    uint64_t now_ms)
 {
 	const struct shield *s = self;
-	const struct limits *limits = limits_of(s, source->zone);
+	const struct shield_limits *limits = shield_limits_of(&s->rules, source->zone);
 	struct source place;
 
 	(void)offence; /* they cost the same */
@@ -151,70 +138,11 @@ static void offends(void *self, const struct mg_source *source, enum mg_offence 
 	place = source_find(s->table, &source->addr, now_ms, true);
 	if (!place.set || source_known(place, (uint32_t)(now_ms / 1000)))
 		return;
-	source_charge(place, &limits->requests, now_ms, s->offence_tokens);
+	source_charge(place, &limits->requests, now_ms, s->rules.offence_tokens);
 	shield_table_offended(s->table);
 }
 
 /* ---- a configuration ---- */
-
-static uint32_t or_else(int64_t value, int64_t otherwise)
-{
-	return (uint32_t)(value == SHIELD_AUTO ? otherwise : value);
-}
-
-static int read_zones(struct mg_setup *setup, struct shield *s, const struct shield_conf *conf)
-{
-	const struct shield_zone_conf *z = conf->zones.items;
-
-	s->everywhere = (struct limits){.on = true,
-					.requests = source_rule((uint32_t)conf->requests_per_s,
-								(uint32_t)conf->requests_burst),
-					.answers = source_rule((uint32_t)conf->answers_per_s,
-							       (uint32_t)conf->answers_burst),
-					.pending = (uint32_t)conf->pending_invites};
-	for (unsigned i = 0; i < SHIELD_ZONES_MAX; i++)
-		s->zone[i] = s->everywhere;
-	for (size_t i = 0; i < conf->zones.n; i++) {
-		const struct mg_zone *zone = mg_setup_zone(setup, z[i].zone);
-		if (!zone || zone->index >= SHIELD_ZONES_MAX) {
-			mg_setup_fault(setup, "zones[%zu]: there is no zone \"%s\"", i, z[i].zone);
-			return MG_ENOENT;
-		}
-		s->zone[zone->index] = (struct limits){
-			.on = z[i].limit,
-			.requests = source_rule(or_else(z[i].requests_per_s, conf->requests_per_s),
-						or_else(z[i].requests_burst, conf->requests_burst)),
-			.pending = or_else(z[i].pending_invites, conf->pending_invites),
-			.answers = source_rule(or_else(z[i].answers_per_s, conf->answers_per_s),
-					       or_else(z[i].answers_burst, conf->answers_burst))};
-	}
-	return 0;
-}
-
-static void read_cost(struct shield *s, struct sv method, uint16_t tokens)
-{
-	enum sip_method known_method = sip_method_find(method);
-
-	if (known_method != SIP_METHOD_OTHER) {
-		s->cost[known_method] = tokens;
-	} else if (s->others < COSTS_MAX) {
-		s->other[s->others].method = method;
-		s->other[s->others++].tokens = tokens;
-	}
-}
-
-static void read_costs(struct shield *s, const struct shield_conf *conf)
-{
-	const struct shield_cost_conf *c = conf->costs.items;
-
-	for (unsigned i = 0; i < SIP_METHOD_END; i++)
-		s->cost[i] = 1;
-	for (size_t i = 0; i < conf->costs.n; i++) {
-		const char *const *method = c[i].methods.items;
-		for (size_t j = 0; j < c[i].methods.n; j++)
-			read_cost(s, sv_str(method[j]), (uint16_t)c[i].tokens);
-	}
-}
 
 static void unload(struct mg_self *self)
 {
@@ -240,15 +168,10 @@ static int load(struct mg_setup *setup, struct mg_self *self, const struct mg_se
 	s->table =
 		old ? shield_table_ref(old->table) : shield_table_new((uint32_t)conf->sources_max);
 	s->pending = old ? pending_ref(old->pending) : pending_new(PENDING_SOURCES);
-	s->pending_known = (uint32_t)conf->pending_invites_known;
 	s->attr_pending = mg_attr(setup, "shield.pending", MG_ATTR_INT);
 	if (old)
 		atomic_init(&s->now_s, atomic_load_explicit(&old->now_s, memory_order_relaxed));
-	s->known_s = (uint32_t)conf->known_h * 3600;
-	s->offence_tokens = (uint32_t)conf->offence_tokens;
-	s->all = source_rule((uint32_t)conf->unknown_per_s, (uint32_t)conf->unknown_burst);
-	read_costs(s, conf);
-	err = s->table && s->pending ? read_zones(setup, s, conf) : MG_ENOMEM;
+	err = s->table && s->pending ? shield_rules_read(setup, &s->rules, conf) : MG_ENOMEM;
 	if (!err && s->attr_pending < 0)
 		err = s->attr_pending;
 	if (!err)
@@ -281,27 +204,39 @@ static void worker_end(struct mg_self *self)
 
 /* ---- once a second ---- */
 
-/* What the table counts by itself is shown in worker 0's part of the counters. */
-static void show_table(struct mg_self *self, uint64_t now_ms)
+static void say_full(struct full *full, uint64_t n, const char *table, uint64_t max,
+		     const char *act, uint64_t now_ms)
 {
-	const struct source_table *t = ((struct shield *)self->state)->table;
+	struct log_line line;
+	uint64_t ticks;
+
+	if (n == full->told || !log_limit_pass(&full->limit, now_ms, &ticks))
+		return;
+	log_begin(&line, LOG_WARNING, "shield", "table_full");
+	log_str(&line, "table", table);
+	log_u64(&line, "max", max);
+	log_str(&line, "act", act);
+	log_u64(&line, "n", n - full->told);
+	log_end(&line);
+	full->told = n;
+}
+
+/* What the tables count by themselves is shown in worker 0's part of the counters. */
+static void show_tables(struct mg_self *self, uint64_t now_ms)
+{
+	const struct shield *s = self->state;
+	const struct source_table *t = s->table;
 	struct local *l = self->local;
-	uint64_t n, evicted = shield_table_evicted(t);
+	uint64_t evicted = shield_table_evicted(t);
 
 	stats_set(self->counters, 0, SOURCES, shield_table_used(t));
 	stats_set(self->counters, 0, EVICTED, evicted);
 	stats_set(self->counters, 0, LEARNED, shield_table_learned(t));
 	stats_set(self->counters, 0, OFFENCES, shield_table_offences(t));
-	stats_set(self->counters, 0, PENDING, pending_now(((struct shield *)self->state)->pending));
-	if (evicted == l->evicted || !log_limit_pass(&l->full, now_ms, &n))
-		return;
-	struct log_line line;
-	log_begin(&line, LOG_WARNING, "shield", "table_full");
-	log_str(&line, "table", "sources");
-	log_u64(&line, "max", shield_table_max(t));
-	log_u64(&line, "n", evicted - l->evicted);
-	log_end(&line);
-	l->evicted = evicted;
+	stats_set(self->counters, 0, PENDING, pending_now(s->pending));
+	say_full(&l->sources, evicted, "sources", shield_table_max(t), "evict", now_ms);
+	say_full(&l->pending, stats_sum(self->counters, NO_PLACE), "pending_invites",
+		 pending_max(s->pending), "refuse", now_ms);
 }
 
 static void tick(struct mg_self *self, uint64_t now_ms)
@@ -313,7 +248,7 @@ static void tick(struct mg_self *self, uint64_t now_ms)
 	for (unsigned i = 0; i < SAID_KINDS; i++)
 		mg_sec_flush(self->worker, &l->said[i]);
 	if (mg_worker_index(self->worker) == 0)
-		show_table(self, now_ms);
+		show_tables(self, now_ms);
 }
 
 /* ---- what arrives ---- */
@@ -353,7 +288,7 @@ static bool passes_all_the_same(struct mg_self *self, struct source place,
 static struct mg_verdict arrival(struct mg_self *self, struct mg_source *source, size_t len)
 {
 	struct shield *s = self->state;
-	const struct limits *limits = limits_of(s, source->zone);
+	const struct shield_limits *limits = shield_limits_of(&s->rules, source->zone);
 	uint64_t now_ms = mg_now_ms(self->worker);
 	struct source place;
 	enum said kind;
@@ -369,7 +304,7 @@ static struct mg_verdict arrival(struct mg_self *self, struct mg_source *source,
 	}
 	if (place.set && !source_take(place, &limits->requests, now_ms, 1))
 		kind = SAID_SOURCE;
-	else if (!source_take_shared(s->table, &s->all, now_ms))
+	else if (!source_take_shared(s->table, &s->rules.all, now_ms))
 		kind = SAID_ALL;
 	else
 		return mg_next();
@@ -378,22 +313,12 @@ static struct mg_verdict arrival(struct mg_self *self, struct mg_source *source,
 	return throttle(self, source, SV(""), kind);
 }
 
-static uint32_t cost_of(const struct shield *s, const struct sip_msg *msg)
-{
-	if (msg->method != SIP_METHOD_OTHER)
-		return s->cost[msg->method];
-	for (unsigned i = 0; i < s->others; i++)
-		if (sv_eq(s->other[i].method, sip_method_text(msg)))
-			return s->other[i].tokens;
-	return 1;
-}
-
 /* A datagram has paid one token when it arrived; a request on a stream pays here, where its connection has paid for itself alone. */
 static struct mg_verdict message(struct mg_self *self, struct mg_request *r)
 {
 	struct shield *s = self->state;
 	const struct mg_source *source = mg_source(r);
-	const struct limits *limits = limits_of(s, source->zone);
+	const struct shield_limits *limits = shield_limits_of(&s->rules, source->zone);
 	const struct sip_msg *msg = mg_msg(r);
 	bool datagram = source->transport == SIP_TRANSPORT_UDP;
 	uint64_t now_ms;
@@ -403,14 +328,14 @@ static struct mg_verdict message(struct mg_self *self, struct mg_request *r)
 
 	if (msg->kind != SIP_KIND_REQUEST || source->known || !limits->on)
 		return mg_next();
-	cost = cost_of(s, msg) - datagram;
+	cost = shield_cost(&s->rules, msg) - datagram;
 	if (cost == 0)
 		return mg_next();
 	now_ms = mg_now_ms(self->worker);
 	place = source_find(s->table, &source->addr, now_ms, true);
 	if (place.set && !source_take(place, &limits->requests, now_ms, cost))
 		kind = datagram || cost > 1 ? SAID_METHOD : SAID_SOURCE;
-	else if (!datagram && !source_take_shared(s->table, &s->all, now_ms))
+	else if (!datagram && !source_take_shared(s->table, &s->rules.all, now_ms))
 		kind = SAID_ALL;
 	else
 		return mg_next();
@@ -428,19 +353,26 @@ static struct mg_verdict busy(struct mg_self *self, struct mg_request *r, bool t
 	return mg_reject(trunk ? 503 : 486, "Too Many Calls Without An Answer");
 }
 
+/* That others have so many is nothing that this source did: it is we who have no room. */
+static struct mg_verdict no_place(struct mg_self *self)
+{
+	mg_count(self, NO_PLACE);
+	return mg_reject(503, "Too Many Calls Without An Answer");
+}
+
 static struct mg_verdict request(struct mg_self *self, struct mg_request *r)
 {
 	const struct shield *s = self->state;
 	const struct mg_source *source = mg_source(r);
-	const struct limits *limits = limits_of(s, source->zone);
-	uint32_t max = source->known ? s->pending_known : limits->on ? limits->pending : 0;
+	const struct shield_limits *limits = shield_limits_of(&s->rules, source->zone);
+	uint32_t max = source->known ? s->rules.pending_known : limits->on ? limits->pending : 0;
 	int handle;
 
 	if (max == 0 || mg_msg(r)->method != SIP_METHOD_INVITE)
 		return mg_next();
 	handle = pending_enter(s->pending, &source->addr, max);
-	if (handle == MG_ENOSPC && source->known)
-		return mg_next();
+	if (handle == MG_ENOSPC)
+		return source->known ? mg_next() : no_place(self);
 	if (handle < 0)
 		return busy(self, r,
 			    source->known || (source->zone && source->zone->trust == MG_CARRIER));
@@ -469,7 +401,7 @@ static void owe(struct mg_self *self, const struct addr *addr, const struct mg_z
 	uint64_t now_ms = mg_now_ms(self->worker);
 	struct source place;
 
-	if (!limits_of(s, zone)->on)
+	if (!shield_limits_of(&s->rules, zone)->on)
 		return;
 	place = source_find(s->table, addr, now_ms, true);
 	if (place.set && !source_known(place, (uint32_t)(now_ms / 1000)))

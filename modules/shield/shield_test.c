@@ -35,7 +35,7 @@ static const struct mg_module friend_module = {
 	.abi = MG_ABI_VERSION, .name = "friend", .help = "knows one", .load = friend_load};
 const struct mg_module *const chain_builtin[] = {&shield_module, &friend_module, NULL};
 
-enum { SOURCE, ALL, METHOD, OWED, SOURCES, EVICTED, LEARNED, OFFENCES, BUSY, PENDING };
+enum { SOURCE, ALL, METHOD, OWED, SOURCES, EVICTED, LEARNED, OFFENCES };
 
 #define SHIELD(options) "modules = ( { name = \"shield\"; " options " }, { name = \"friend\"; } );"
 #define PLAIN           SHIELD("")
@@ -372,8 +372,8 @@ static void answers_where_there_is_no_place(void **state)
 	assert_int_equal(arrive("192.0.2.7:5060", INTERNET, 100), 30);
 	chain_tick(&f.worker, f.now_ms);
 	assert_int_equal(test_counter(0, SOURCES), 1024);
-	assert_non_null(
-		strstr(fake_logged(&f), "warning shield ev=table_full table=sources max=1024 n="));
+	assert_non_null(strstr(fake_logged(&f),
+			       "warning shield ev=table_full table=sources max=1024 act=evict n="));
 	test_end();
 }
 
@@ -430,115 +430,6 @@ static void refused_configurations(void **state)
 	assert_int_equal(bad, 0);
 }
 
-/* An INVITE (or what `text` is) that stays. */
-static struct mg_verdict invite(struct fake_request *r, const char *addr, unsigned zone, bool known,
-				const char *text)
-{
-	struct mg_source s = test_source(addr, zone);
-
-	s.known = known;
-	fake_request(r, &f, &s, text, false);
-	return chain_request(&r->r);
-}
-
-static void answered(struct fake_request *r, unsigned status)
-{
-	chain_final(&r->r, status);
-	fake_request_done(r);
-}
-
-/* How many of `n` INVITEs from these ports are let in; all are still pending, but for those refused with `status`. */
-static unsigned pending(struct fake_request *r, const char *host, unsigned zone, bool known,
-			unsigned n, unsigned status)
-{
-	unsigned let_in = 0;
-
-	for (unsigned i = 0; i < n; i++) {
-		char addr[64];
-
-		snprintf(addr, sizeof(addr), "%s:%u", host, 5060 + i);
-		struct mg_verdict v = invite(&r[let_in], addr, zone, known, FAKE_INVITE);
-		if (v.kind == MG_NEXT) {
-			let_in++;
-			continue;
-		}
-		assert_int_equal(v.kind, MG_REJECT);
-		assert_int_equal(v.status, status);
-		answered(&r[let_in], status);
-	}
-	return let_in;
-}
-
-/* calls that nobody answers. */
-static void calls_without_an_answer(void **state)
-{
-	static struct fake_request r[16], other[16], more[16];
-
-	(void)state;
-	test_begin(PLAIN);
-	assert_int_equal(pending(r, "192.0.2.7", INTERNET, false, 10, 486), 4);
-	assert_int_equal(test_counter(0, BUSY), 6);
-	assert_string_equal(fake_logged(&f), "info sec ev=flood src=192.0.2.7:5064 tr=udp m=INVITE "
-					     "why=pending act=486 proof=0 n=1\n");
-	assert_int_equal(pending(other, "192.0.2.8", INTERNET, false, 3, 486), 3); /* unaffected */
-	chain_tick(&f.worker, f.now_ms);
-	assert_int_equal(test_counter(0, PENDING), 7);
-	answered(&r[0], 200);
-	answered(&r[1], 408); /* Timer C */
-	assert_int_equal(pending(more, "192.0.2.7", INTERNET, false, 5, 486), 2);
-	for (unsigned i = 0; i < 2; i++) {
-		answered(&r[2 + i], 0);
-		answered(&more[i], 503);
-	}
-	for (unsigned i = 0; i < 3; i++)
-		answered(&other[i], 487);
-	chain_tick(&f.worker, f.now_ms);
-	assert_int_equal(test_counter(0, PENDING), 0);
-	test_end();
-}
-
-static void calls_of_trunks_and_zones(void **state)
-{
-	static struct fake_request r[32];
-	unsigned n;
-
-	(void)state;
-	test_begin(PLAIN);
-	n = pending(r, "192.0.2.7", INTERNET, true, 20, 0);
-	assert_int_equal(n, 20); /* known: any number */
-	while (n > 0)
-		answered(&r[--n], 200);
-	n = pending(r, "192.0.2.7", CARRIER, false, 6, 503);
-	assert_int_equal(n, 4);
-	for (unsigned i = 0; i < 10; i++) { /* nothing but INVITE is counted */
-		assert_int_equal(
-			invite(&q, "192.0.2.7:5060", CARRIER, false,
-			       "MESSAGE sip:b@h SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK1\r\n"
-			       "From: <sip:a@h>;tag=1\r\nTo: <sip:b@h>\r\nCall-ID: 1\r\n"
-			       "CSeq: 1 MESSAGE\r\n\r\n")
-				.kind,
-			MG_NEXT);
-		answered(&q, 200);
-	}
-	while (n > 0)
-		answered(&r[--n], 200);
-	test_end();
-	test_begin(SHIELD(
-		"pending_invites_known = 9; zones = ( { zone = \"home\"; pending_invites = 2; "
-		"}, { zone = \"carrier\"; limit = false; } );"));
-	n = pending(r, "192.0.2.7", INTERNET, true, 20, 503);
-	assert_int_equal(n, 9);
-	n += pending(&r[n], "192.0.2.8", HOME, false, 5, 486);
-	assert_int_equal(n, 11);
-	n += pending(&r[n], "192.0.2.9", CARRIER, false, 20, 0);
-	assert_int_equal(n, 31);
-	while (n > 0)
-		answered(&r[--n], 200);
-	chain_tick(&f.worker, f.now_ms);
-	assert_int_equal(test_counter(0, PENDING), 0);
-	test_end();
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -557,8 +448,6 @@ int main(void)
 		cmocka_unit_test(answers_to_a_stranger),
 		cmocka_unit_test(answers_where_there_is_no_place),
 		cmocka_unit_test(limits_of_zones),
-		cmocka_unit_test(calls_without_an_answer),
-		cmocka_unit_test(calls_of_trunks_and_zones),
 		cmocka_unit_test(refused_configurations),
 	};
 
