@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "base/base64.h"
+#include "base/be.h"
 #include "base/ctime.h"
 
 #define MAC_LEN     8
@@ -21,45 +23,11 @@
 /* Call-ID and tag are at most SIP_IDENT_MAX each. */
 #define MAC_INPUT_MAX (RAW_MAX + 2 * (256 + 2))
 
-static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
 uint16_t token_zone(const char *name)
 {
 	static const struct siphash_key plain; /* a name for a name, no secret */
 
 	return (uint16_t)siphash_13(&plain, name, strlen(name));
-}
-
-static size_t put_u64(uint8_t *p, uint64_t v)
-{
-	for (int i = 0; i < 8; i++)
-		p[i] = (uint8_t)(v >> (8 * (7 - i)));
-	return 8;
-}
-
-static uint64_t get_u64(const uint8_t *p)
-{
-	uint64_t v = 0;
-
-	for (int i = 0; i < 8; i++)
-		v = v << 8 | p[i];
-	return v;
-}
-
-static size_t put_remote(uint8_t *p, uint64_t v)
-{
-	for (int i = 0; i < REMOTE_LEN; i++)
-		p[i] = (uint8_t)(v >> (8 * (REMOTE_LEN - 1 - i)));
-	return REMOTE_LEN;
-}
-
-static uint64_t get_remote(const uint8_t *p)
-{
-	uint64_t v = 0;
-
-	for (int i = 0; i < REMOTE_LEN; i++)
-		v = v << 8 | p[i];
-	return v;
 }
 
 static size_t put_text(uint8_t *p, struct sv text)
@@ -86,55 +54,6 @@ static void mac_of(const struct siphash_key *key, const uint8_t *raw, size_t n, 
 	siphash_mac(key, input, at, mac);
 }
 
-static size_t encode(char *out, const uint8_t *raw, size_t n)
-{
-	size_t at = 0;
-	uint32_t bits = 0;
-	unsigned have = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		bits = bits << 8 | raw[i];
-		for (have += 8; have >= 6; have -= 6)
-			out[at++] = digits[bits >> (have - 6) & 63];
-	}
-	if (have > 0)
-		out[at++] = digits[bits << (6 - have) & 63];
-	return at;
-}
-
-static int value_of(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '-' ? 62 : c == '_' ? 63 : -1;
-}
-
-/* Returns bytes, or MG_EPARSE: another character, or bits left over that are not 0. */
-static int decode(uint8_t *raw, struct sv text)
-{
-	size_t at = 0;
-	uint32_t bits = 0;
-	unsigned have = 0;
-
-	for (size_t i = 0; i < text.n; i++) {
-		int v = value_of(text.p[i]);
-
-		if (v < 0)
-			return MG_EPARSE;
-		bits = bits << 6 | (uint32_t)v;
-		have += 6;
-		if (have >= 8) {
-			have -= 8;
-			raw[at++] = (uint8_t)(bits >> have);
-		}
-	}
-	return have >= 6 || (bits & ((1U << have) - 1)) != 0 ? MG_EPARSE : (int)at;
-}
-
 size_t token_mint(const struct token_keys *keys, const struct token *token, struct sv call_id,
 		  struct sv tag, char out[TOKEN_MAX])
 {
@@ -148,15 +67,15 @@ size_t token_mint(const struct token_keys *keys, const struct token *token, stru
 	raw[2] = (uint8_t)(token->zone >> 8);
 	raw[3] = (uint8_t)token->zone;
 	if (token->caller_flow)
-		n += put_u64(raw + n, token->caller_flow);
+		n += be_put(raw + n, token->caller_flow, 8);
 	if (token->callee_flow)
-		n += put_u64(raw + n, token->callee_flow);
+		n += be_put(raw + n, token->callee_flow, 8);
 	if (token->remote_of)
-		n += put_remote(raw + n, token->remote);
+		n += be_put(raw + n, token->remote, REMOTE_LEN);
 	mac_of(&keys->key[0].key, raw, n, call_id, tag, mac);
 	memcpy(raw + n, mac, MAC_LEN);
 	out[0] = 'm';
-	return 1 + encode(out + 1, raw, n + MAC_LEN);
+	return 1 + base64_write(out + 1, raw, n + MAC_LEN);
 }
 
 /* Bytes of a token before its MAC, by its flags. */
@@ -170,7 +89,7 @@ static int raw_of(struct sv user, uint8_t raw[RAW_MAX + 8])
 {
 	if (user.n < 1 + 16 || user.n > TOKEN_MAX - 1 || user.p[0] != 'm')
 		return MG_EPARSE;
-	int n = decode(raw, sv_of(user.p + 1, user.n - 1));
+	int n = base64_read(raw, sv_of(user.p + 1, user.n - 1));
 	bool fits = n > 1 &&
 		    (raw[1] & ~(FLAG_TWO | FLAG_CALLER | FLAG_CALLEE | FLAG_REMOTE)) == 0 &&
 		    (raw[1] & FLAG_REMOTE) != FLAG_REMOTE && (size_t)n == raw_len(raw[1]) + MAC_LEN;
@@ -240,15 +159,15 @@ int token_open(const struct token_keys *keys, struct sv user, struct sv call_id,
 			      .remote_of = (uint8_t)((raw[1] & FLAG_REMOTE) >> REMOTE_BIT),
 			      .key = (uint8_t)place};
 	if (raw[1] & FLAG_CALLER) {
-		out->caller_flow = get_u64(raw + at);
+		out->caller_flow = be_get(raw + at, 8);
 		at += 8;
 	}
 	if (raw[1] & FLAG_CALLEE) {
-		out->callee_flow = get_u64(raw + at);
+		out->callee_flow = be_get(raw + at, 8);
 		at += 8;
 	}
 	if (out->remote_of)
-		out->remote = get_remote(raw + at);
+		out->remote = be_get(raw + at, REMOTE_LEN);
 	*from_caller = caller;
 	return 0;
 }

@@ -5,6 +5,8 @@
 #include "sip/nonce.h"
 
 #include "base/addr.h"
+#include "base/base64.h"
+#include "base/be.h"
 #include "base/ctime.h"
 #include "base/rand.h"
 
@@ -12,70 +14,11 @@ enum {
 	TIME_AT = 1,
 	CHANCE_AT = 7,
 	MAC_AT = 14,
-	BYTES = MAC_AT + SIPHASH_MAC_LEN, /* 30: no padding in base64 */
+	BYTES = MAC_AT + SIPHASH_MAC_LEN, /* 30 */
 };
 
-_Static_assert(BYTES % 3 == 0 && BYTES / 3 * 4 == SIP_NONCE_LEN,
-	       "a nonce is whole groups of base64");
-
-static const char digits[64] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-static void encode(char *out, const uint8_t *in)
-{
-	for (size_t i = 0; i < BYTES; i += 3) {
-		unsigned v = (unsigned)in[i] << 16 | (unsigned)in[i + 1] << 8 | in[i + 2];
-		for (int shift = 18; shift >= 0; shift -= 6)
-			*out++ = digits[v >> shift & 63];
-	}
-}
-
-/* -1 for what is no digit. */
-static int digit_value(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	if (c == '-')
-		return 62;
-	return c == '_' ? 63 : -1;
-}
-
-static bool decode(uint8_t *out, const char *in)
-{
-	for (size_t i = 0; i < SIP_NONCE_LEN; i += 4) {
-		unsigned v = 0;
-		for (size_t k = 0; k < 4; k++) {
-			int d = digit_value(in[i + k]);
-			if (d < 0)
-				return false;
-			v = v << 6 | (unsigned)d;
-		}
-		*out++ = (uint8_t)(v >> 16);
-		*out++ = (uint8_t)(v >> 8);
-		*out++ = (uint8_t)v;
-	}
-	return true;
-}
-
-static void write_be(uint8_t *out, uint64_t v, size_t n)
-{
-	while (n--) {
-		out[n] = (uint8_t)v;
-		v >>= 8;
-	}
-}
-
-static uint64_t read_be(const uint8_t *in, size_t n)
-{
-	uint64_t v = 0;
-
-	for (size_t i = 0; i < n; i++)
-		v = v << 8 | in[i];
-	return v;
-}
+_Static_assert(BASE64_LETTERS(BYTES) == SIP_NONCE_LEN && BASE64_BYTES(SIP_NONCE_LEN) == BYTES,
+	       "a nonce is the letters of its bytes");
 
 /* Over head, address, realm: only the last has no fixed length. */
 static void nonce_mac(const struct siphash_key *key, const uint8_t *head, const struct addr *source,
@@ -98,12 +41,12 @@ int sip_nonce_mint(const struct sip_nonce_keys *keys, struct rnd *rnd, uint64_t 
 	if (realm.n > SIP_NONCE_REALM_MAX)
 		return MG_EINVAL;
 	b[0] = keys->now.id;
-	write_be(b + TIME_AT, now_ms, CHANCE_AT - TIME_AT);
+	be_put(b + TIME_AT, now_ms, CHANCE_AT - TIME_AT);
 	int err = rand_bytes(rnd, b + CHANCE_AT, MAC_AT - CHANCE_AT);
 	if (err)
 		return err;
 	nonce_mac(&keys->now.key, b, source, realm, b + MAC_AT);
-	encode(out, b);
+	base64_write(out, b, BYTES);
 	return 0;
 }
 
@@ -123,7 +66,7 @@ int sip_nonce_verify(const struct sip_nonce_keys *keys, uint64_t now_ms, uint64_
 
 	if (realm.n > SIP_NONCE_REALM_MAX)
 		return MG_EINVAL;
-	if (text.n != SIP_NONCE_LEN || !decode(b, text.p))
+	if (text.n != SIP_NONCE_LEN || base64_read(b, text) < 0)
 		return MG_EAUTH;
 	const struct siphash_key *key = find_key(keys, b[0]);
 	if (!key)
@@ -131,10 +74,10 @@ int sip_nonce_verify(const struct sip_nonce_keys *keys, uint64_t now_ms, uint64_
 	nonce_mac(key, b, source, realm, mac);
 	if (!mg_memeq_ct(mac, b + MAC_AT, sizeof(mac)))
 		return MG_EAUTH;
-	uint64_t created = read_be(b + TIME_AT, CHANCE_AT - TIME_AT);
+	uint64_t created = be_get(b + TIME_AT, CHANCE_AT - TIME_AT);
 	if (created > now_ms ? created - now_ms > SIP_NONCE_SKEW_MS : now_ms - created > life_ms)
 		return MG_ESTALE;
-	*out = (struct sip_nonce){created, read_be(b + CHANCE_AT, MAC_AT - CHANCE_AT)};
+	*out = (struct sip_nonce){created, be_get(b + CHANCE_AT, MAC_AT - CHANCE_AT)};
 	return 0;
 }
 
