@@ -372,6 +372,12 @@ void mg_setup_fault(struct mg_setup *setup, const char *format, ...)
 const struct mg_zone *mg_setup_zone(struct mg_setup *setup, const char *name);
 unsigned mg_setup_workers(const struct mg_setup *setup);
 
+/* What most modules do in `worker`: self->local is `size` bytes of zeros, or a copy of what the worker had before the reload, which must be fit for being
+ * copied. Returns 0 or MG_ENOMEM. */
+MG_MUST_CHECK int mg_local_begin(struct mg_self *self, const struct mg_self *before, size_t size);
+/* And what they give as `worker_end`. */
+void mg_local_end(struct mg_self *self);
+
 struct mg_module {
 	uint32_t abi;     /* MG_ABI_VERSION; stays the first member in all versions */
 	const char *name; /* [a-z0-9_] */

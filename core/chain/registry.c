@@ -247,6 +247,21 @@ static const struct mg_self *self_before(const struct mg_worker *worker,
 	return m ? &worker->chain->slot[worker->index].self[m - worker->chain->member] : NULL;
 }
 
+int mg_local_begin(struct mg_self *self, const struct mg_self *before, size_t size)
+{
+	self->local = calloc(1, size);
+	if (!self->local)
+		return MG_ENOMEM;
+	if (before)
+		memcpy(self->local, before->local, size);
+	return 0;
+}
+
+void mg_local_end(struct mg_self *self)
+{
+	free(self->local);
+}
+
 int chain_worker_enter(struct mg_worker *worker, struct chain *chain)
 {
 	struct chain_slot *slot = &chain->slot[worker->index];

@@ -86,6 +86,22 @@ static void who_cannot_begin_in_a_worker(void **state)
 	chain_free(next);
 }
 
+static void what_a_worker_has_goes_on(void **state)
+{
+	static const char zeros[8];
+	struct mg_self before = {0}, self = {0};
+
+	(void)state;
+	assert_int_equal(mg_local_begin(&before, NULL, sizeof(zeros)), 0);
+	assert_memory_equal(before.local, zeros, sizeof(zeros));
+	memcpy(before.local, "as ever", 8);
+	assert_int_equal(mg_local_begin(&self, &before, 8), 0);
+	assert_ptr_not_equal(self.local, before.local);
+	mg_local_end(&before);
+	assert_string_equal(self.local, "as ever");
+	mg_local_end(&self);
+}
+
 static void counters_go_on(void **state)
 {
 	struct chain *next;
@@ -394,6 +410,7 @@ int main(void)
 		TEST(who_cannot_load),
 		TEST(who_cannot_be_ready),
 		TEST(who_cannot_begin_in_a_worker),
+		TEST(what_a_worker_has_goes_on),
 		TEST(counters_go_on),
 		TEST(the_modules_own_words),
 		TEST(zones_of_the_configuration),

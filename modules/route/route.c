@@ -4,8 +4,6 @@
  * Request-URI. A stranger's request goes nowhere unless the configuration says so twice (threat F-1). Routes in the message, and what is in a
  * dialog, are the router's matter.
  */
-#include <stdlib.h>
-
 #include "chain/mg_module.h"
 #include "number.h"
 #include "rules.h"
@@ -54,16 +52,7 @@ static void unload(struct mg_self *self)
 
 static int worker(struct mg_self *self, const struct mg_self *before)
 {
-	struct local *l = self->local = calloc(1, sizeof(*l));
-
-	if (l && before)
-		*l = *(const struct local *)before->local;
-	return l ? 0 : MG_ENOMEM;
-}
-
-static void worker_end(struct mg_self *self)
-{
-	free(self->local);
+	return mg_local_begin(self, before, sizeof(struct local));
 }
 
 static void tick(struct mg_self *self, uint64_t now_ms)
@@ -275,7 +264,7 @@ const struct mg_module route_module = {
 	.load = load,
 	.unload = unload,
 	.worker = worker,
-	.worker_end = worker_end,
+	.worker_end = mg_local_end,
 	.tick = tick,
 	.target = target,
 };

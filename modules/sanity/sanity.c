@@ -249,16 +249,7 @@ static int load(struct mg_setup *setup, struct mg_self *self, const struct mg_se
 
 static int worker(struct mg_self *self, const struct mg_self *before)
 {
-	struct local *l = self->local = calloc(1, sizeof(*l));
-
-	if (l && before)
-		*l = *(const struct local *)before->local;
-	return l ? 0 : MG_ENOMEM;
-}
-
-static void worker_end(struct mg_self *self)
-{
-	free(self->local);
+	return mg_local_begin(self, before, sizeof(struct local));
 }
 
 static void tick(struct mg_self *self, uint64_t now_ms)
@@ -424,7 +415,7 @@ const struct mg_module sanity_module = {
 	.load = load,
 	.unload = unload,
 	.worker = worker,
-	.worker_end = worker_end,
+	.worker_end = mg_local_end,
 	.tick = tick,
 	.message = message,
 };

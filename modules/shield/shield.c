@@ -188,18 +188,10 @@ static int load(struct mg_setup *setup, struct mg_self *self, const struct mg_se
 static int worker(struct mg_self *self, const struct mg_self *before)
 {
 	struct shield *s = self->state;
-	struct local *l = self->local = calloc(1, sizeof(*l));
 
-	if (l && before)
-		*l = *(const struct local *)before->local;
 	atomic_store_explicit(&s->now_s, (uint32_t)(mg_now_ms(self->worker) / 1000),
 			      memory_order_relaxed);
-	return l ? 0 : MG_ENOMEM;
-}
-
-static void worker_end(struct mg_self *self)
-{
-	free(self->local);
+	return mg_local_begin(self, before, sizeof(struct local));
 }
 
 /* ---- once a second ---- */
@@ -439,7 +431,7 @@ const struct mg_module shield_module = {
 	.load = load,
 	.unload = unload,
 	.worker = worker,
-	.worker_end = worker_end,
+	.worker_end = mg_local_end,
 	.tick = tick,
 	.arrival = arrival,
 	.message = message,
