@@ -294,17 +294,24 @@ static int where(struct sip_where *at, enum sip_hid hid, struct sv value, const 
 	return e->fault == SIP_FAULT_BAD ? MG_EPARSE : MG_ELIMIT;
 }
 
+/* A scheme and what follows it; of Digest, its parameters into what `r` fills. */
+static bool read_scheme(struct reader *r, struct sv value, struct sv *scheme, struct sv *rest,
+			bool *digest, struct lex_ctx *e)
+{
+	if (!auth_scheme(value, scheme, rest, e))
+		return false;
+	*digest = sv_ieq(*scheme, SV("Digest"));
+	return !*digest || auth_params(r, rest->p, rest->p + rest->n, e);
+}
+
 static bool read_credentials(struct sip_credentials *c, struct sv value, struct lex_ctx *e)
 {
 	struct reader r = reader_init(credentials_fields, c, value);
 
-	if (!auth_scheme(value, &c->scheme, &c->rest, e))
+	if (!read_scheme(&r, value, &c->scheme, &c->rest, &c->digest, e))
 		return false;
-	c->digest = sv_ieq(c->scheme, SV("Digest"));
 	if (!c->digest)
 		return true;
-	if (!auth_params(&r, c->rest.p, c->rest.p + c->rest.n, e))
-		return false;
 	c->has = r.has;
 	c->pairs = r.pairs;
 	if (c->has & SIP_AUTH_ALGORITHM)
@@ -333,13 +340,10 @@ static bool read_challenge(struct sip_challenge *c, struct sv value, struct lex_
 {
 	struct reader r = reader_init(challenge_fields, c, value);
 
-	if (!auth_scheme(value, &c->scheme, &c->rest, e))
+	if (!read_scheme(&r, value, &c->scheme, &c->rest, &c->digest, e))
 		return false;
-	c->digest = sv_ieq(c->scheme, SV("Digest"));
 	if (!c->digest)
 		return true;
-	if (!auth_params(&r, c->rest.p, c->rest.p + c->rest.n, e))
-		return false;
 	c->has = r.has;
 	c->pairs = r.pairs;
 	if (c->has & SIP_AUTH_ALGORITHM)
