@@ -107,9 +107,11 @@ struct mg_worker; /* the worker that runs: time, timers, chance */
 
 enum mg_trust { MG_PHONES, MG_CARRIER, MG_INTERNET };
 
+#define MG_ZONES_MAX 256
+
 struct mg_zone {
 	const char *name;
-	uint16_t index;
+	uint16_t index; /* below MG_ZONES_MAX */
 	enum mg_trust trust;
 };
 
@@ -370,6 +372,9 @@ void mg_setup_fault(struct mg_setup *setup, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /* NULL: no such zone. */
 const struct mg_zone *mg_setup_zone(struct mg_setup *setup, const char *name);
+/* The same for a setting that must name one: NULL is said, as a fault of what `format` makes, as "zones[2]". */
+const struct mg_zone *mg_setup_zone_at(struct mg_setup *setup, const char *name, const char *format,
+				       ...) __attribute__((format(printf, 3, 4)));
 unsigned mg_setup_workers(const struct mg_setup *setup);
 
 /* What most modules do in `worker`: self->local is `size` bytes of zeros, or a copy of what the worker had before the reload, which must be fit for being

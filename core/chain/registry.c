@@ -68,6 +68,22 @@ const struct mg_zone *mg_setup_zone(struct mg_setup *setup, const char *name)
 	return NULL;
 }
 
+const struct mg_zone *mg_setup_zone_at(struct mg_setup *setup, const char *name, const char *format,
+				       ...)
+{
+	const struct mg_zone *zone = mg_setup_zone(setup, name);
+	char at[256];
+	va_list args;
+
+	if (zone)
+		return zone;
+	va_start(args, format);
+	vsnprintf(at, sizeof(at), format, args);
+	va_end(args);
+	mg_setup_fault(setup, "%s: there is no zone \"%s\"", at, name);
+	return NULL;
+}
+
 unsigned mg_setup_workers(const struct mg_setup *setup)
 {
 	return setup->conf->workers;
@@ -187,7 +203,8 @@ struct chain *chain_new(const struct chain_setup *setup)
 {
 	struct chain *chain = calloc(1, sizeof(*chain));
 
-	assert(setup->n <= CHAIN_MODULES_MAX && setup->workers <= CHAIN_WORKERS_MAX);
+	assert(setup->n <= CHAIN_MODULES_MAX && setup->workers <= CHAIN_WORKERS_MAX &&
+	       setup->n_zones <= MG_ZONES_MAX);
 	if (!chain) {
 		conf_faults_add(setup->faults, "no memory for modules");
 		return NULL;

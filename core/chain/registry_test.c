@@ -133,6 +133,14 @@ static void says_why(struct mg_setup *s, struct mg_self *self, unsigned who)
 		mg_setup_fault(s, "no zone \"%s\"", mg_setup_zone(s, "dmz") ? "" : "dmz");
 }
 
+static void names_a_zone(struct mg_setup *s, struct mg_self *self, unsigned who)
+{
+	(void)self;
+	assert_ptr_equal(mg_setup_zone_at(s, "outside", "x"), &play_zones[1]);
+	if (who == 1)
+		assert_null(mg_setup_zone_at(s, "dmz", "lists[%u].from", 3U));
+}
+
 static void the_modules_own_words(void **state)
 {
 	(void)state;
@@ -141,6 +149,17 @@ static void the_modules_own_words(void **state)
 	assert_null(play_chain(NULL, &faults));
 	assert_int_equal(faults.n, 1);
 	assert_string_equal(faults.text[0], "test.cfg:2: module b: no zone \"dmz\"");
+}
+
+static void a_setting_that_names_no_zone(void **state)
+{
+	(void)state;
+	play.in_load = names_a_zone;
+	play.load_err[1] = MG_ENOENT;
+	assert_null(play_chain(NULL, &faults));
+	assert_int_equal(faults.n, 1);
+	assert_string_equal(faults.text[0],
+			    "test.cfg:2: module b: lists[3].from: there is no zone \"dmz\"");
 }
 
 static void zones_of_the_configuration(void **state)
@@ -413,6 +432,7 @@ int main(void)
 		TEST(what_a_worker_has_goes_on),
 		TEST(counters_go_on),
 		TEST(the_modules_own_words),
+		TEST(a_setting_that_names_no_zone),
 		TEST(zones_of_the_configuration),
 		TEST(attributes),
 		TEST(no_memory_for_attributes),

@@ -9,7 +9,6 @@
 #include "chain/mg_module.h"
 #include "prefix_set.h"
 
-#define ZONES_MAX        256
 #define RULES_MAX        1024
 #define PREFIXES_MAX     65536 /* of a rule */
 #define CERTIFICATES_MAX 1024  /* of a rule */
@@ -278,7 +277,7 @@ static const struct conf_option options[] = {
 	 .type = CONF_GROUP,
 	 .flags = CONF_LIST,
 	 .offset = offsetof(struct acl_conf, zones),
-	 .max_items = ZONES_MAX,
+	 .max_items = MG_ZONES_MAX,
 	 .group = &zone_table,
 	 .help = "zones with a list; others take everybody and know nobody"},
 };
@@ -310,7 +309,7 @@ struct acl_zone {
 };
 
 struct acl {
-	struct acl_zone *zone[ZONES_MAX]; /* by index; NULL: no list */
+	struct acl_zone *zone[MG_ZONES_MAX]; /* by index; NULL: no list */
 };
 
 struct local {
@@ -330,7 +329,7 @@ static void unload(struct mg_self *self)
 {
 	struct acl *acl = self->state;
 
-	for (unsigned i = 0; i < ZONES_MAX; i++)
+	for (unsigned i = 0; i < MG_ZONES_MAX; i++)
 		zone_free(acl->zone[i]);
 	free(acl);
 }
@@ -389,7 +388,7 @@ static uint8_t what_of(const struct acl_zone *z, const struct addr *addr)
 
 static const struct acl_zone *zone_of(const struct acl *acl, const struct mg_zone *zone)
 {
-	return zone && zone->index < ZONES_MAX ? acl->zone[zone->index] : NULL;
+	return zone && zone->index < MG_ZONES_MAX ? acl->zone[zone->index] : NULL;
 }
 
 /* Role "sources". */
@@ -400,7 +399,7 @@ static bool known(void *self, const struct addr *addr, const struct mg_zone *zon
 
 	if (zone)
 		return z && what_of(z, addr) & IS_KNOWN;
-	for (unsigned i = 0; i < ZONES_MAX; i++)
+	for (unsigned i = 0; i < MG_ZONES_MAX; i++)
 		if (acl->zone[i] && what_of(acl->zone[i], addr) & IS_KNOWN)
 			return true;
 	return false;
@@ -452,13 +451,11 @@ static int load(struct mg_setup *setup, struct mg_self *self, const struct mg_se
 	if (!err)
 		err = mg_role_provide(setup, MG_CERTIFICATES_ROLE, 1, &certificates, acl);
 	for (size_t i = 0; i < conf->zones.n && !err; i++) {
-		const struct mg_zone *zone = mg_setup_zone(setup, z[i].zone);
-		if (!zone || zone->index >= ZONES_MAX) {
-			mg_setup_fault(setup, "zones[%zu]: there is no zone \"%s\"", i, z[i].zone);
+		const struct mg_zone *zone = mg_setup_zone_at(setup, z[i].zone, "zones[%zu]", i);
+		if (!zone)
 			err = MG_ENOENT;
-		} else if (!(acl->zone[zone->index] = zone_new(&z[i]))) {
+		else if (!(acl->zone[zone->index] = zone_new(&z[i])))
 			err = MG_ENOMEM;
-		}
 	}
 	if (err && acl)
 		unload(self);

@@ -89,12 +89,9 @@ static int read_zones(struct rule *rule, struct mg_setup *setup, size_t i)
 	if (rule->conf->from.n == 0)
 		memset(rule->from, 0xff, sizeof(rule->from));
 	for (size_t j = 0; j < rule->conf->from.n; j++) {
-		const struct mg_zone *zone = mg_setup_zone(setup, name[j]);
-		if (!zone || zone->index >= RULES_ZONES_MAX) {
-			mg_setup_fault(setup, "rules[%zu].from: there is no zone \"%s\"", i,
-				       name[j]);
+		const struct mg_zone *zone = mg_setup_zone_at(setup, name[j], "rules[%zu].from", i);
+		if (!zone)
 			return MG_ENOENT;
-		}
 		rule->from[zone->index / 8] |= (uint8_t)(1 << zone->index % 8);
 	}
 	return 0;
@@ -117,12 +114,10 @@ static int read_hops(struct rule *rule, struct mg_setup *setup, size_t i)
 	for (unsigned j = 0; j < rule->hops; j++) {
 		struct hop *hop = &rule->hop[j];
 		hop->conf = &conf[j];
-		hop->zone = conf[j].zone ? mg_setup_zone(setup, conf[j].zone) : NULL;
-		if (conf[j].zone && !hop->zone) {
-			mg_setup_fault(setup, "rules[%zu].hops[%u].zone: there is no zone \"%s\"",
-				       i, j, conf[j].zone);
+		if (conf[j].zone &&
+		    !(hop->zone = mg_setup_zone_at(setup, conf[j].zone, "rules[%zu].hops[%u].zone",
+						   i, j)))
 			return MG_ENOENT;
-		}
 		if (sip_uri_parse(&hop->uri, sv_str(conf[j].uri), &at))
 			return MG_EPARSE; /* checked before */
 	}
@@ -201,11 +196,11 @@ void rules_free(struct rules *r)
 /* The first rule of a list that takes such a request. A stranger's is taken by those for any source. */
 static const struct rule *first_fit(const struct rule *rule, const struct rules_query *query)
 {
-	unsigned zone = query->zone ? query->zone->index : RULES_ZONES_MAX;
+	unsigned zone = query->zone ? query->zone->index : MG_ZONES_MAX;
 
 	for (; rule; rule = rule->next) {
 		bool from = rule->conf->from.n == 0 ||
-			    (zone < RULES_ZONES_MAX && rule->from[zone / 8] & 1 << zone % 8);
+			    (zone < MG_ZONES_MAX && rule->from[zone / 8] & 1 << zone % 8);
 		if (from && (query->known || rule->conf->sources == ROUTE_ANY))
 			return rule;
 	}

@@ -8,8 +8,7 @@
 
 #include "route_conf.h"
 
-#define RULES_ZONES_MAX 256
-#define RULES_HOST_MAX  256
+#define RULES_HOST_MAX 256
 
 struct hop {
 	const struct route_hop_conf *conf;
@@ -20,7 +19,7 @@ struct hop {
 struct rule {
 	const struct route_rule_conf *conf;
 	struct rule *next; /* of the same domain or prefix */
-	uint8_t from[RULES_ZONES_MAX / 8];
+	uint8_t from[MG_ZONES_MAX / 8];
 	unsigned hops;
 	struct hop hop[]; /* by falling q */
 };

@@ -11,7 +11,6 @@
 #include "chain/mg_module.h"
 
 #define METHODS_MAX     32
-#define ZONES_MAX       256
 #define ALLOW_MAX       1024        /* bytes of an Allow */
 #define CSEQ_MAX        2147483647U /* §8.1.1.5: less than 2^31 */
 #define UNSUPPORTED_MAX 1024
@@ -95,7 +94,7 @@ static const struct conf_option options[] = {
 	 .type = CONF_GROUP,
 	 .flags = CONF_LIST,
 	 .offset = offsetof(struct sanity_conf, zones),
-	 .max_items = ZONES_MAX,
+	 .max_items = MG_ZONES_MAX,
 	 .group = &zone_table,
 	 .help = "zones that do not take every method"},
 	{.name = "proxy_require",
@@ -169,8 +168,8 @@ struct served {
 };
 
 struct sanity {
-	unsigned n;                     /* zones, by index */
-	struct served *zone[ZONES_MAX]; /* NULL: all methods */
+	unsigned n;                        /* zones, by index */
+	struct served *zone[MG_ZONES_MAX]; /* NULL: all methods */
 };
 
 struct local {
@@ -220,7 +219,7 @@ static void unload(struct mg_self *self)
 {
 	struct sanity *s = self->state;
 
-	for (unsigned i = 0; i < ZONES_MAX; i++)
+	for (unsigned i = 0; i < MG_ZONES_MAX; i++)
 		free(s->zone[i]);
 	free(s);
 }
@@ -234,13 +233,11 @@ static int load(struct mg_setup *setup, struct mg_self *self, const struct mg_se
 
 	(void)before;
 	for (size_t i = 0; i < conf->zones.n && !err; i++) {
-		const struct mg_zone *zone = mg_setup_zone(setup, z[i].zone);
-		if (!zone || zone->index >= ZONES_MAX) {
-			mg_setup_fault(setup, "zones[%zu]: there is no zone \"%s\"", i, z[i].zone);
+		const struct mg_zone *zone = mg_setup_zone_at(setup, z[i].zone, "zones[%zu]", i);
+		if (!zone)
 			err = MG_ENOENT;
-		} else if (!(s->zone[zone->index] = served_new(&z[i]))) {
+		else if (!(s->zone[zone->index] = served_new(&z[i])))
 			err = MG_ENOMEM;
-		}
 	}
 	if (err && s)
 		unload(self);
@@ -377,7 +374,8 @@ static struct mg_verdict message(struct mg_self *self, struct mg_request *r)
 	const struct sanity *s = self->state;
 	struct sip_msg *msg = mg_msg(r);
 	const struct mg_zone *zone = mg_source(r)->zone;
-	const struct served *served = zone && zone->index < ZONES_MAX ? s->zone[zone->index] : NULL;
+	const struct served *served =
+		zone && zone->index < MG_ZONES_MAX ? s->zone[zone->index] : NULL;
 	const struct sip_cseq *cseq;
 	struct sip_where at;
 

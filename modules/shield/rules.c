@@ -21,14 +21,12 @@ static int read_zones(struct mg_setup *setup, struct shield_rules *rules,
 		.answers =
 			source_rule((uint32_t)conf->answers_per_s, (uint32_t)conf->answers_burst),
 		.pending = (uint32_t)conf->pending_invites};
-	for (unsigned i = 0; i < SHIELD_ZONES_MAX; i++)
+	for (unsigned i = 0; i < MG_ZONES_MAX; i++)
 		rules->zone[i] = rules->everywhere;
 	for (size_t i = 0; i < conf->zones.n; i++) {
-		const struct mg_zone *zone = mg_setup_zone(setup, z[i].zone);
-		if (!zone || zone->index >= SHIELD_ZONES_MAX) {
-			mg_setup_fault(setup, "zones[%zu]: there is no zone \"%s\"", i, z[i].zone);
+		const struct mg_zone *zone = mg_setup_zone_at(setup, z[i].zone, "zones[%zu]", i);
+		if (!zone)
 			return MG_ENOENT;
-		}
 		rules->zone[zone->index] = (struct shield_limits){
 			.on = z[i].limit,
 			.requests = source_rule(or_else(z[i].requests_per_s, conf->requests_per_s),

@@ -23,7 +23,7 @@ struct shield_rules {
 	struct source_rule all; /* strangers together */
 	uint32_t known_s, offence_tokens;
 	uint32_t pending_known; /* 0: no limit */
-	struct shield_limits everywhere, zone[SHIELD_ZONES_MAX];
+	struct shield_limits everywhere, zone[MG_ZONES_MAX];
 	uint16_t cost[SIP_METHOD_END];
 	struct {
 		struct sv method;
@@ -40,8 +40,7 @@ MG_MUST_CHECK int shield_rules_read(struct mg_setup *setup, struct shield_rules 
 static inline const struct shield_limits *shield_limits_of(const struct shield_rules *rules,
 							   const struct mg_zone *zone)
 {
-	return zone && zone->index < SHIELD_ZONES_MAX ? &rules->zone[zone->index]
-						      : &rules->everywhere;
+	return zone && zone->index < MG_ZONES_MAX ? &rules->zone[zone->index] : &rules->everywhere;
 }
 
 /* Tokens that a request takes. */

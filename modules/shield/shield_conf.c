@@ -151,7 +151,7 @@ static const struct conf_option options[] = {
 	 .type = CONF_GROUP,
 	 .flags = CONF_LIST,
 	 .offset = offsetof(struct shield_conf, zones),
-	 .max_items = SHIELD_ZONES_MAX,
+	 .max_items = MG_ZONES_MAX,
 	 .group = &zone_table,
 	 .help = "zones with other limits"},
 };

@@ -7,8 +7,7 @@
 
 #include "chain/mg_module.h"
 
-#define SHIELD_ZONES_MAX 256
-#define SHIELD_AUTO      (-1) /* as for all zones */
+#define SHIELD_AUTO (-1) /* as for all zones */
 
 struct shield_zone_conf {
 	const char *zone;
