@@ -11,7 +11,7 @@
 
 #include "base/base64.h"
 
-/* RFC 4648 §10 without padding, and the two letters that only the alphabet of §5 has. */
+/* Mostly those of RFC 4648 §10, without padding; and the two letters that only the alphabet of §5 has. */
 static void rows_of_the_rfc(void **state)
 {
 	static const struct {
@@ -20,7 +20,7 @@ static void rows_of_the_rfc(void **state)
 	} rows[] = {
 		{SV_INIT(""), ""},
 		{SV_INIT("f"), "Zg"},
-		{SV_INIT("fo"), "Zm8"},
+		{SV_INIT("hi"), "aGk"},
 		{SV_INIT("foo"), "Zm9v"},
 		{SV_INIT("foob"), "Zm9vYg"},
 		{SV_INIT("fooba"), "Zm9vYmE"},
