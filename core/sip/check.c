@@ -34,7 +34,7 @@ static bool twice(const struct sip_msg *msg, enum sip_hid id)
 
 static int check_twice(const struct sip_msg *msg, struct sip_where *at)
 {
-	for (unsigned i = 0; i < msg->lines; i++) {
+	for (unsigned i = 0; msg->again && i < msg->lines; i++) {
 		enum sip_hid id = msg->line[i].id;
 		if (msg->first[id] == i && twice(msg, id))
 			return fault(at, msg->line[msg->line[i].next].name, SIP_FAULT_DUPLICATE,
@@ -75,7 +75,7 @@ static int check_vias(struct sip_msg *msg, struct sip_where *at)
 	if (!sip_top_via(msg, at))
 		return code(at);
 	sip_each_start(&each, msg, SIP_H_VIA);
-	while (sip_each_via(&each, &via))
+	while (sip_each_read(&each, &via))
 		;
 	*at = each.at.fault ? each.at : *at;
 	return each.at.fault ? code(at) : 0;
@@ -96,22 +96,24 @@ static int check_addrs(struct sip_msg *msg, enum sip_hid id, unsigned *left, boo
 		       struct sip_where *at)
 {
 	struct sip_each each;
-	struct sip_nameaddr na;
+	struct sip_nameaddr room;
+	const struct sip_nameaddr *na;
 
-	sip_each_start(&each, msg, id);
-	/* The first Route is read again by whoever routes; a Contact remembered here would only be kept. */
-	if (id == SIP_H_ROUTE && sip_has(msg, id) && !sip_typed(msg, id, at))
+	if (!sip_has(msg, id))
+		return 0;
+	if (!sip_typed(msg, id, at))
 		return code(at);
-	while (sip_each_addr(&each, &na)) {
-		uint32_t off = (uint32_t)(na.text.p - msg->buf);
+	sip_each_start(&each, msg, id);
+	while ((na = sip_each_read(&each, &room)) != NULL) {
+		uint32_t off = (uint32_t)(na->text.p - msg->buf);
 		if ((*left)-- == 0) {
 			fault(at, off, SIP_FAULT_TOO_MANY, id);
 			return MG_ELIMIT;
 		}
-		if (*star || (na.star && sip_contact(msg, at)->text.p != na.text.p))
+		if (*star || (na->star && sip_contact(msg, at)->text.p != na->text.p))
 			return fault(at, off, SIP_FAULT_DUPLICATE,
 				     id); /* "*" beside another value */
-		*star = na.star;
+		*star = na->star;
 	}
 	*at = each.at.fault ? each.at : *at;
 	return each.at.fault ? code(at) : 0;

@@ -196,10 +196,10 @@ static const void *missing(const struct sip_view *view, enum sip_hid id, struct 
 
 const void *sip_view_typed(struct sip_view *view, enum sip_hid id, struct sip_where *at)
 {
+	if (!view->entry)
+		return sip_typed(view->msg, id, at);
 	int i = find_id(view, id, 0);
-
-	if (!view->entry ||
-	    (i >= 0 && !view->entry[i].text && view->entry[i].inst == view->msg->first[id]))
+	if (i >= 0 && !view->entry[i].text && view->entry[i].inst == view->msg->first[id])
 		return sip_typed(view->msg, id, at);
 	if (i < 0)
 		return missing(view, id, at);
@@ -317,7 +317,7 @@ static int insert_at(struct sip_view *view, unsigned i, enum sip_hid id, struct 
 
 	if (id != SIP_H_OTHER)
 		name = sip_header(id)->name;
-	if (!err && !lex_is_token(name))
+	else if (!err && !lex_is_token(name))
 		err = MG_EINVAL;
 	if (!err)
 		err = may_write(view, name, value);

@@ -198,35 +198,51 @@ static bool stop(struct sip_each *each, const char *pos, uint8_t fault)
 	return false;
 }
 
-/* The first value of a line that has been read before. */
-static bool take_known(struct sip_each *each, void *out)
+/* The first value of a line that has been read before, NULL when it has not. */
+static const void *take_known(struct sip_each *each)
 {
-	const char *q = each->known ? sip_known_end(each->id, each->known, each->end) : NULL;
+	const void *known = each->known;
+	const char *q = known ? sip_known_end(each->id, known, each->end) : NULL;
 
-	if (q) {
-		memcpy(out, each->known, shapes[sip_header(each->id)->shape].size);
-		each->p = q;
-	}
 	each->known = NULL;
-	return q != NULL;
+	if (!q)
+		return NULL;
+	each->p = q;
+	return known;
+}
+
+static const void *stop_read(struct sip_each *each, const char *pos, uint8_t fault)
+{
+	stop(each, pos, fault);
+	return NULL;
+}
+
+const void *sip_each_read(struct sip_each *each, void *room)
+{
+	if (!next_value(each))
+		return NULL;
+	if (each->left-- == 0)
+		return stop_read(each, each->p, SIP_FAULT_TOO_MANY);
+	const void *known = take_known(each);
+	if (known)
+		return known;
+	struct lex_ctx e = {.room = each->text.p + each->text.n};
+	const char *q = sip_scan_value(each->id, room, each->p, each->end, &e);
+	if (q && q < each->end && sip_header(each->id)->count != SIP_LIST)
+		q = lex_fail(&e, q, SIP_FAULT_BAD);
+	if (!q)
+		return stop_read(each, e.pos, e.fault);
+	each->p = q;
+	return room;
 }
 
 static bool each_value(struct sip_each *each, void *out)
 {
-	if (!next_value(each))
-		return false;
-	if (each->left-- == 0)
-		return stop(each, each->p, SIP_FAULT_TOO_MANY);
-	if (take_known(each, out))
-		return true;
-	struct lex_ctx e = {.room = each->text.p + each->text.n};
-	const char *q = sip_scan_value(each->id, out, each->p, each->end, &e);
-	if (q && q < each->end && sip_header(each->id)->count != SIP_LIST)
-		q = lex_fail(&e, q, SIP_FAULT_BAD);
-	if (!q)
-		return stop(each, e.pos, e.fault);
-	each->p = q;
-	return true;
+	const void *value = sip_each_read(each, out);
+
+	if (value && value != out)
+		memcpy(out, value, shapes[sip_header(each->id)->shape].size);
+	return value != NULL;
 }
 
 /* The caller's struct is of the type that belongs to the header. */

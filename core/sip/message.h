@@ -68,6 +68,7 @@ struct sip_msg {
 	uint16_t used;    /* from the begin of this struct to the first free byte for values */
 	uint8_t lines;    /* of line[] */
 	bool uri_known;   /* `uri` is filled */
+	bool again;       /* a header of which there is one at most (SIP_ONE) has two lines */
 	struct sip_where fault;   /* the first fault the index met; SIP_OK when it met none */
 	uint8_t first[SIP_H_END]; /* first line of each header, SIP_NO_LINE when absent */
 	uint8_t last[SIP_H_END];  /* last line, valid where first is */
@@ -197,6 +198,10 @@ unsigned sip_values_max(enum sip_hid id);
 bool sip_each_via(struct sip_each *each, struct sip_via *out);
 bool sip_each_addr(struct sip_each *each, struct sip_nameaddr *out);
 bool sip_each_token(struct sip_each *each, struct sip_token *out);
+
+/* The same for a reader of any header, without a copy: the value where it is remembered, else `room`, of the type that
+ * belongs to the header, to which it was written. NULL where the others return false. */
+const void *sip_each_read(struct sip_each *each, void *room);
 
 /* Whether the rest of a walk over tokens (Require, Supported, Allow ...) holds one, any case (RFC 3261 §7.3.1).
  *

@@ -246,6 +246,14 @@ static inline const char *header_name(struct sip_msg *msg, struct sip_line *line
 	return line->id != SIP_H_OTHER ? p + n + 1 : other_name(msg, line, p, q);
 }
 
+/* A further line of a header. */
+static inline void link_again(struct sip_msg *msg, uint8_t id, unsigned i)
+{
+	msg->line[msg->last[id]].next = (uint8_t)i;
+	if (sip_header(id)->count == SIP_ONE)
+		msg->again = true;
+}
+
 static inline void link_line(struct sip_msg *msg, struct sip_line *line, unsigned i)
 {
 	uint8_t id = line->id;
@@ -255,7 +263,7 @@ static inline void link_line(struct sip_msg *msg, struct sip_line *line, unsigne
 	if (msg->first[id] == SIP_NO_LINE)
 		msg->first[id] = (uint8_t)i;
 	else
-		msg->line[msg->last[id]].next = (uint8_t)i;
+		link_again(msg, id, i);
 	msg->last[id] = (uint8_t)i;
 }
 
@@ -347,7 +355,7 @@ static void begin(struct sip_msg *msg, const char *buf)
 	msg->headers = msg->end = 0;
 	msg->used = offsetof(struct sip_msg, space);
 	msg->lines = 0;
-	msg->uri_known = false;
+	msg->uri_known = msg->again = false;
 	msg->fault = (struct sip_where){0};
 	memset(msg->first, SIP_NO_LINE, sizeof(msg->first));
 }

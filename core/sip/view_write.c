@@ -4,16 +4,38 @@
  */
 #include "sip/edit.h"
 
+/* The value of the Content-Length that stands alone: one walk, because every message that leaves takes it. */
+static bool only_length(const struct sip_view *view, struct sv *value)
+{
+	const struct sip_msg *msg = view->msg;
+	const struct sip_entry *found = NULL;
+
+	if (!view->entry) {
+		*value = sip_value(msg, SIP_H_CONTENT_LENGTH);
+		return sip_has(msg, SIP_H_CONTENT_LENGTH) &&
+		       msg->line[msg->first[SIP_H_CONTENT_LENGTH]].next == SIP_NO_LINE;
+	}
+	for (const struct sip_entry *e = view->entry; e < view->entry + view->n; e++) {
+		if (e->id != SIP_H_CONTENT_LENGTH)
+			continue;
+		if (found)
+			return false;
+		found = e;
+	}
+	if (found)
+		*value = found->text ? sv_of(found->text + found->value, found->value_n)
+				     : sip_line_value(msg, &msg->line[found->inst]);
+	return found != NULL;
+}
+
 /* Whether the message's own Content-Length may stay: a single one, right, and one that everybody reads (P-5). */
 static bool length_holds(const struct sip_view *view, size_t body)
 {
-	sip_inst inst = sip_view_first(view, SIP_H_CONTENT_LENGTH);
-	struct sv v = sip_view_value(view, inst);
-	uint64_t said;
+	struct sv v = {NULL, 0};
+	uint32_t said;
 
-	return inst != SIP_NO_INST && sip_view_next(view, inst) == SIP_NO_INST &&
-	       v.n <= SIP_CONTENT_LENGTH_DIGITS_MAX && sv_u64(v, UINT32_MAX, &said) == 0 &&
-	       said == body;
+	return only_length(view, &v) && v.n <= SIP_CONTENT_LENGTH_DIGITS_MAX &&
+	       sv_u32(v, UINT32_MAX, &said) == 0 && said == body;
 }
 
 static void own_length(struct sip_out *out, size_t body)
