@@ -204,17 +204,18 @@ static MG_COLD const char *any_host(const char *p, const char *end, enum lex_hos
 				    const struct lex_ctx *e)
 {
 	char copy[SCAN_STEP] = {0};
+	size_t left = (size_t)(end - p);
 
-	if (p < end && *p == '[')
+	if (left == 0)
+		return p;
+	if (*p == '[')
 		return ipv6_reference(p, end, kind);
-	const char *q = lex_wide(p, end, LEX_HOST, e);
-	size_t n = (size_t)(q - p);
-	if (n <= SCAN_STEP) {
-		memcpy(copy, p, n);
-		*kind = short_host(copy, n, host_map(copy));
-	} else {
-		*kind = long_host(p, q);
-	}
+	memcpy(copy, p, left < SCAN_STEP ? left : SCAN_STEP);
+	size_t n = (size_t)__builtin_ctz(~scan_mask_plain(copy));
+	const char *q = p + n;
+	if (n == SCAN_STEP)
+		q = lex_wide(q, end, LEX_HOST, e);
+	*kind = q - p <= SCAN_STEP ? short_host(copy, n, host_map(copy)) : long_host(p, q);
 	return *kind == LEX_HOST_NONE ? p : q;
 }
 

@@ -131,19 +131,22 @@ static inline const char *lex_port(const char *p, const char *end, uint16_t *por
 				   const struct lex_ctx *e)
 {
 	size_t n = 0, left = (size_t)(end - p);
-	unsigned v = 0;
+	uint32_t v = 0;
 
-	if (e->room >= p + SCAN_STEP)
+	if (e->room >= p + SCAN_STEP) {
 		n = (size_t)__builtin_ctz(~scan_mask_digit(p));
-	else
-		while (n < left && n < 6 && lex_is(p[n], LEX_DIGIT))
-			n++;
-	if (n > left)
-		n = left;
-	if (n > 5)
-		return NULL;
-	for (size_t i = 0; i < n; i++)
-		v = v * 10 + (unsigned)(p[i] - '0');
+		if (n > left)
+			n = left;
+		if (n - 1 > 4)
+			return NULL;
+		v = scan_number(p, n);
+	} else {
+		for (; n < left && lex_is(p[n], LEX_DIGIT); n++) {
+			if (n == 5)
+				return NULL;
+			v = v * 10 + (uint32_t)(p[n] - '0');
+		}
+	}
 	*port = (uint16_t)v;
 	return v - 1 < 65535 ? p + n : NULL;
 }

@@ -62,6 +62,16 @@ static inline bool take(void *ctx, const struct sip_param *param, struct lex_ctx
 	}
 }
 
+/* ";tag=..." behind brackets. */
+static inline const char *usual(void *ctx, const char *p, const char *end, struct lex_ctx *e)
+{
+	struct under_way *u = ctx;
+
+	if (!u->na->bracketed || !param_starts(p, end, "tag="))
+		return NULL;
+	return param_fill(&u->na->tag, p + sizeof("tag=") - 1, end, e);
+}
+
 /* Read what stands before the URI. Returns where "<" or the scheme of an addr-spec begins. */
 static const char *display(struct sip_nameaddr *na, const char *p, const char *end,
 			   struct lex_ctx *e)
@@ -124,7 +134,7 @@ const char *sip_nameaddr_scan(struct sip_nameaddr *na, const char *p, const char
 		if (!q)
 			return NULL;
 		struct under_way u = {na, 0};
-		q = param_scan(q, end, take, &u, &na->params, e);
+		q = param_scan(q, end, usual, take, &u, &na->params, e);
 		if (!q)
 			return NULL;
 	}

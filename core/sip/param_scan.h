@@ -50,17 +50,38 @@ static inline const char *param_one(const char *p, const char *end, unsigned nam
 
 typedef bool param_take(void *ctx, const struct sip_param *param, struct lex_ctx *e);
 
+/* A reader of the parameters that nearly every value has, written as nearly everybody writes them: in lower case, without
+ * white space or quotes, once. Takes the one at `p` and returns where it ends, or takes nothing and returns NULL: it is
+ * then read like any other. */
+typedef const char *param_usual(void *ctx, const char *p, const char *end, struct lex_ctx *e);
+
+/* What is written at `p` begins with the literal. */
+#define param_starts(p, end, lit) \
+	((end) - (p) >= (ptrdiff_t)sizeof(lit) - 1 && memcmp(p, lit, sizeof(lit) - 1) == 0)
+
+/* For param_usual: the value at `v` into an empty slot. */
+static inline const char *param_fill(struct sv *slot, const char *v, const char *end,
+				     struct lex_ctx *e)
+{
+	const char *q = lex_wide(v, end, LEX_VALUE, e);
+
+	if (slot->n || q == v || q - v > SIP_IDENT_MAX)
+		return NULL;
+	*slot = sv_span(v, q);
+	return q;
+}
+
 /* Scan the parameters that begin at `p`, at most SIP_PARAMS_MAX.
  *
- * take       Called for each in order; returns false to refuse one (and may set e->fault to say why).
+ * usual      Asked first, or NULL.
+ * take       Called for each other in order; returns false to refuse one (and may set e->fault to say why).
  * list       Set to the list from its first ";", empty when there is none.
  * e          Zeroed by the caller.
  * Returns    where the list ends, NULL (and `e` filled) on a malformed parameter.
  */
-static inline __attribute__((always_inline)) const char *param_scan(const char *p, const char *end,
-								    param_take *take, void *ctx,
-								    struct sv *list,
-								    struct lex_ctx *e)
+static inline __attribute__((always_inline)) const char *
+param_scan(const char *p, const char *end, param_usual *usual, param_take *take, void *ctx,
+	   struct sv *list, struct lex_ctx *e)
 {
 	const char *from = lex_space(p, end);
 	const char *stop = p;
@@ -71,6 +92,11 @@ static inline __attribute__((always_inline)) const char *param_scan(const char *
 		if (++n > SIP_PARAMS_MAX)
 			return lex_fail(e, q, SIP_FAULT_TOO_MANY_PARAMS);
 		const char *at = q + 1;
+		q = usual ? usual(ctx, at, end, e) : NULL;
+		if (q) {
+			stop = q;
+			continue;
+		}
 		q = param_one(at, end, LEX_TOKEN, &param, e);
 		if (!q)
 			return NULL;

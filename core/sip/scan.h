@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define SCAN_STEP 16
 
@@ -67,6 +68,20 @@ static inline unsigned scan_mask_name(const char *p, const char *name)
 	return (unsigned)_mm_movemask_epi8(_mm_andnot_si128(control, same));
 }
 
+/* The number that the `n` digits at `p` say, 1 to 8 of them; reads 8 bytes. The shift brings the last digit to the
+ * upper end of the word and zeros before the first; then neighbours are joined: digits to pairs, pairs to fours, these
+ * to the number. */
+static inline uint32_t scan_number(const char *p, size_t n)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	v <<= 64 - 8 * n;
+	v = (v & 0x0f0f0f0f0f0f0f0f) * (10 << 8 | 1) >> 8;
+	v = (v & 0x00ff00ff00ff00ff) * (100 << 16 | 1) >> 16;
+	return (uint32_t)((v & 0x0000ffff0000ffff) * (10000ULL << 32 | 1) >> 32);
+}
+
 #else
 
 static inline unsigned scan_mask_byte(const char *p, char c)
@@ -116,6 +131,15 @@ static inline unsigned scan_mask_name(const char *p, const char *name)
 	for (unsigned i = 0; i < SCAN_STEP; i++)
 		m |= (unsigned)((unsigned char)p[i] >= 0x20 && (p[i] | 0x20) == name[i]) << i;
 	return m;
+}
+
+static inline uint32_t scan_number(const char *p, size_t n)
+{
+	uint32_t v = 0;
+
+	for (size_t i = 0; i < n; i++)
+		v = v * 10 + (uint32_t)(p[i] - '0');
+	return v;
 }
 
 #endif

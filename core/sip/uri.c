@@ -251,7 +251,8 @@ static MG_COLD const char *other_scheme(struct sip_uri *u, const char *p, const 
 /* "sip:" in any case; four bytes are there. */
 static inline bool begins_sip(const char *p)
 {
-	return (p[0] | 0x20) == 's' && (p[1] | 0x20) == 'i' && (p[2] | 0x20) == 'p' && p[3] == ':';
+	return memcmp(p, "sip:", 4) == 0 || ((p[0] | 0x20) == 's' && (p[1] | 0x20) == 'i' &&
+					     (p[2] | 0x20) == 'p' && p[3] == ':');
 }
 
 static inline const char *scheme(struct sip_uri *u, const char *p, const char *end,
@@ -319,8 +320,8 @@ const char *sip_uri_scan_bare(struct sip_uri *uri, const char *p, const char *en
 
 int sip_uri_parse(struct sip_uri *uri, struct sv text, struct sip_where *at)
 {
-	struct lex_ctx e = {0};
 	const char *end = text.p + text.n;
+	struct lex_ctx e = {.room = end};
 	const char *q = sip_uri_scan(uri, text.p, end, &e);
 
 	if (q == end)

@@ -70,7 +70,7 @@ const char *sip_number_scan(struct sip_number *n, const char *p, const char *end
 		if (!q)
 			return lex_fail(e, p, SIP_FAULT_BAD);
 	}
-	p = param_scan(q, end, take_any, NULL, &n->params, e);
+	p = param_scan(q, end, NULL, take_any, NULL, &n->params, e);
 	return p ? closed(p, end, e) : NULL;
 }
 
@@ -147,7 +147,7 @@ const char *sip_token_scan(struct sip_token *t, const char *p, const char *end, 
 		t->type = sv_trim(sv_of(from, slash));
 		t->subtype = sv_trim(sv_span(from + slash + 1, q));
 	}
-	q = param_scan(q, end, take_any, NULL, &t->params, e);
+	q = param_scan(q, end, NULL, take_any, NULL, &t->params, e);
 	if (!q)
 		return NULL;
 	t->text = sv_span(from, q);

@@ -91,6 +91,36 @@ static inline bool take(void *ctx, const struct sip_param *param, struct lex_ctx
 	}
 }
 
+/* ";rport" or ";rport=5060"; `p` is behind the name. */
+static inline const char *usual_rport(struct sip_via *via, const char *p, const char *end,
+				      struct lex_ctx *e)
+{
+	uint16_t port = 0;
+	const char *q = p;
+
+	if (q < end && *q == '=')
+		q = lex_port(q + 1, end, &port, e);
+	if (!q || via->has_rport || (q < end && *q != ';'))
+		return NULL;
+	via->has_rport = true;
+	via->rport_text = sv_span(p - (sizeof("rport") - 1), q);
+	via->rport = port;
+	return q;
+}
+
+static inline const char *usual(void *ctx, const char *p, const char *end, struct lex_ctx *e)
+{
+	struct sip_via *via = ctx;
+
+	if (param_starts(p, end, "branch="))
+		return param_fill(&via->branch, p + sizeof("branch=") - 1, end, e);
+	if (param_starts(p, end, "rport"))
+		return usual_rport(via, p + sizeof("rport") - 1, end, e);
+	if (param_starts(p, end, "received="))
+		return param_fill(&via->received, p + sizeof("received=") - 1, end, e);
+	return NULL;
+}
+
 /* A token and the "/" behind it, white space allowed around that: returns where the next part begins, NULL when
  * there is something else. */
 static const char *slashed(const char *p, const char *end)
@@ -110,6 +140,11 @@ static const char *sent_protocol(struct sip_via *via, const char *p, const char 
 {
 	const char *q;
 
+	if (param_starts(p, end, "SIP/2.0/UDP ")) { /* nearly all */
+		via->transport_name = sv_of(p + 8, 3);
+		via->transport = SIP_TRANSPORT_UDP;
+		return p + 11;
+	}
 	if (end - p >= 8 && memcmp(p, "SIP/2.0/", 8) == 0) {
 		q = lex_space(p + 8, end);
 	} else {
@@ -158,7 +193,7 @@ const char *sip_via_scan(struct sip_via *via, const char *p, const char *end, st
 		if (!q)
 			return lex_fail(e, p, SIP_FAULT_BAD);
 	}
-	q = param_scan(q, end, take, via, &via->params, e);
+	q = param_scan(q, end, usual, take, via, &via->params, e);
 	if (!q)
 		return NULL;
 	via->text = sv_span(from, q);
