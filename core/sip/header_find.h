@@ -37,8 +37,8 @@ static inline enum sip_hid header_find(const char *p, size_t n, size_t readable)
 	enum sip_hid id = header_hash[key >> (32 - HEADER_HASH_BITS)];
 	if (header_length[id] != n)
 		return SIP_H_OTHER;
-	bool same = readable >= HEADER_NAME_PAD ? scan_name(p, header_lower[id], n)
-						: header_same(p, id, n);
+	size_t step = n <= SCAN_STEP ? SCAN_STEP : HEADER_NAME_PAD; /* what scan_name reads */
+	bool same = readable >= step ? scan_name(p, header_lower[id], n) : header_same(p, id, n);
 	return same ? id : SIP_H_OTHER;
 }
 

@@ -193,6 +193,8 @@ static inline const char *line_end(struct sip_msg *msg, const char *v, const cha
 
 	for (;;) {
 		q = scan_control(q, end);
+		if (end - q >= 3 && memcmp(q, "\r\n", 2) == 0 && !blank(q[2]))
+			return q;
 		if (q == end)
 			return NULL;
 		if (__builtin_expect(q[0] == '\r' && q + 1 < end && q[1] == '\n', 1)) {
@@ -276,6 +278,8 @@ static inline void header_line(struct sip_msg *msg, const char *buf, const char 
 
 	if (q - p > SIP_HEADER_LINE_MAX)
 		note(msg, p, SIP_FAULT_TOO_LONG, line->id);
+	if (*v == ' ') /* at `q`, a CR */
+		v++;
 	v = lex_space(v, q);
 	while (stop > v && lex_is(stop[-1], LEX_SPACE))
 		stop--;

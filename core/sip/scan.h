@@ -144,7 +144,7 @@ static inline uint32_t scan_number(const char *p, size_t n)
 
 #endif
 
-/* The `n` bytes (at most 32) at `p` are `name` in either case; both must have 32 readable bytes. */
+/* The `n` bytes (at most 32) at `p` are `name` in either case; both must have 16 readable bytes, 32 when `n` is above 16. */
 static inline bool scan_name(const char *p, const char *name, size_t n)
 {
 	unsigned miss = ~scan_mask_name(p, name);
@@ -155,26 +155,39 @@ static inline bool scan_name(const char *p, const char *name, size_t n)
 					((1u << (n - SCAN_STEP)) - 1)) == 0;
 }
 
-/* The first byte in [p, end) that is `c`, else end. */
+/* The first byte in [p, end) that is `c`, else end. Where fewer than sixteen bytes are left, the last step goes over some
+ * again, none of which is `c`. */
 static inline const char *scan_byte(const char *p, const char *end, char c)
 {
-	for (; end - p >= SCAN_STEP; p += SCAN_STEP) {
-		unsigned m = scan_mask_byte(p, c);
-		if (m)
-			return p + __builtin_ctz(m);
+	if (end - p >= SCAN_STEP) {
+		const char *last = end - SCAN_STEP;
+		unsigned m;
+		for (; p < last; p += SCAN_STEP) {
+			m = scan_mask_byte(p, c);
+			if (m)
+				return p + __builtin_ctz(m);
+		}
+		m = scan_mask_byte(last, c);
+		return m ? last + __builtin_ctz(m) : end;
 	}
 	while (p < end && *p != c)
 		p++;
 	return p;
 }
 
-/* The first byte in [p, end) that is below SP or is DEL, else end. */
+/* The first byte in [p, end) that is below SP or is DEL, else end; in steps as scan_byte. */
 static inline const char *scan_control(const char *p, const char *end)
 {
-	for (; end - p >= SCAN_STEP; p += SCAN_STEP) {
-		unsigned m = scan_mask_control(p);
-		if (m)
-			return p + __builtin_ctz(m);
+	if (end - p >= SCAN_STEP) {
+		const char *last = end - SCAN_STEP;
+		unsigned m;
+		for (; p < last; p += SCAN_STEP) {
+			m = scan_mask_control(p);
+			if (m)
+				return p + __builtin_ctz(m);
+		}
+		m = scan_mask_control(last);
+		return m ? last + __builtin_ctz(m) : end;
 	}
 	while (p < end && (unsigned char)*p >= 0x20 && *p != 0x7f)
 		p++;
