@@ -65,7 +65,8 @@ struct sip_msg {
 	uint16_t reason, reason_n;
 	uint16_t headers; /* offset of the first header line */
 	uint16_t end;     /* offset of the blank line: behind the last header line */
-	uint16_t used;    /* from the begin of this struct to the first free byte for values */
+	uint16_t values;  /* from the begin of this struct to the first of the remembered values */
+	uint16_t used;    /* and to the first free byte behind them */
 	uint8_t lines;    /* of line[] */
 	bool uri_known;   /* `uri` is filled */
 	bool again;       /* a header of which there is one at most (SIP_ONE) has two lines */

@@ -33,22 +33,17 @@ size_t sip_msg_pack_size(const struct sip_msg *msg)
 struct sip_msg *sip_msg_pack(void *mem, const struct sip_msg *msg, const char *bytes)
 {
 	struct sip_msg *copy = mem;
-	size_t used = values_at(msg->lines);
+	size_t at = values_at(msg->lines), n = bytes == msg->buf ? msg->used - msg->values : 0;
 
 	memcpy(mem, msg, offsetof(struct sip_msg, line) + msg->lines * sizeof(struct sip_line));
+	memcpy((char *)mem + at, (const char *)msg + msg->values, n);
+	for (struct sip_line *line = copy->line; line < copy->line + msg->lines; line++)
+		if (line->typed)
+			line->typed = n ? (uint16_t)(line->typed - msg->values + at) : 0;
 	copy->buf = bytes;
 	if (bytes != msg->buf)
 		copy->uri_known = false;
-	for (unsigned i = 0; i < msg->lines; i++) {
-		uint16_t from = msg->line[i].typed;
-		copy->line[i].typed = 0;
-		if (from == 0 || bytes != msg->buf)
-			continue;
-		size_t n = room[msg->line[i].id];
-		memcpy((char *)mem + used, (const char *)msg + from, n);
-		copy->line[i].typed = (uint16_t)used;
-		used += n;
-	}
-	copy->used = (uint16_t)used;
+	copy->values = (uint16_t)at;
+	copy->used = (uint16_t)(at + n);
 	return copy;
 }

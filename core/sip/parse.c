@@ -357,7 +357,7 @@ static void begin(struct sip_msg *msg, const char *buf)
 	msg->status = msg->method_n = 0;
 	msg->ruri = msg->ruri_n = msg->reason = msg->reason_n = 0;
 	msg->headers = msg->end = 0;
-	msg->used = offsetof(struct sip_msg, space);
+	msg->values = msg->used = offsetof(struct sip_msg, space);
 	msg->lines = 0;
 	msg->uri_known = msg->again = false;
 	msg->fault = (struct sip_where){0};
