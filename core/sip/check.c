@@ -66,14 +66,26 @@ static int check_call_id(const struct sip_msg *msg, struct sip_where *at)
 	return 0;
 }
 
+/* Whether a header, whose first value is `text`, has no other: then there is nothing to walk over. */
+static bool alone(const struct sip_msg *msg, enum sip_hid id, struct sv text)
+{
+	const struct sip_line *line = &msg->line[msg->first[id]];
+
+	return line->next == SIP_NO_LINE &&
+	       text.p + text.n == msg->buf + line->value + line->value_n;
+}
+
 /* Every value of Via. */
 static int check_vias(struct sip_msg *msg, struct sip_where *at)
 {
+	const struct sip_via *top = sip_top_via(msg, at);
 	struct sip_each each;
 	struct sip_via via;
 
-	if (!sip_top_via(msg, at))
+	if (!top)
 		return code(at);
+	if (alone(msg, SIP_H_VIA, top->text))
+		return 0;
 	sip_each_start(&each, msg, SIP_H_VIA);
 	while (sip_each_read(&each, &via))
 		;
@@ -91,45 +103,63 @@ static int check_branch(struct sip_msg *msg, struct sip_where *at)
 		       : 0;
 }
 
-/* Every value of a list of addresses; `*left` more may come. */
-static int check_addrs(struct sip_msg *msg, enum sip_hid id, unsigned *left, bool *star,
+/* What is left to come of the values of the lists of addresses. */
+struct addrs_left {
+	unsigned n;
+	bool star; /* "*" was there: none */
+};
+
+/* A value of a list of addresses. */
+static int check_addr(struct sip_msg *msg, enum sip_hid id, const struct sip_nameaddr *na,
+		      struct addrs_left *left, struct sip_where *at)
+{
+	uint32_t off = (uint32_t)(na->text.p - msg->buf);
+
+	if (left->n-- == 0) {
+		fault(at, off, SIP_FAULT_TOO_MANY, id);
+		return MG_ELIMIT;
+	}
+	if (left->star || (na->star && sip_contact(msg, at)->text.p != na->text.p))
+		return fault(at, off, SIP_FAULT_DUPLICATE, id); /* "*" beside another value */
+	left->star = na->star;
+	return 0;
+}
+
+/* Every value of a list of addresses that is there. */
+static int check_addrs(struct sip_msg *msg, enum sip_hid id, struct addrs_left *left,
 		       struct sip_where *at)
 {
-	struct sip_each each;
+	const struct sip_nameaddr *na = sip_typed(msg, id, at);
 	struct sip_nameaddr room;
-	const struct sip_nameaddr *na;
+	struct sip_each each;
+	int err = 0;
 
-	if (!sip_has(msg, id))
-		return 0;
-	if (!sip_typed(msg, id, at))
+	if (!na)
 		return code(at);
+	if (alone(msg, id, na->text))
+		return check_addr(msg, id, na, left, at);
 	sip_each_start(&each, msg, id);
-	while ((na = sip_each_read(&each, &room)) != NULL) {
-		uint32_t off = (uint32_t)(na->text.p - msg->buf);
-		if ((*left)-- == 0) {
-			fault(at, off, SIP_FAULT_TOO_MANY, id);
-			return MG_ELIMIT;
-		}
-		if (*star || (na->star && sip_contact(msg, at)->text.p != na->text.p))
-			return fault(at, off, SIP_FAULT_DUPLICATE,
-				     id); /* "*" beside another value */
-		*star = na->star;
-	}
-	*at = each.at.fault ? each.at : *at;
-	return each.at.fault ? code(at) : 0;
+	while (!err && (na = sip_each_read(&each, &room)) != NULL)
+		err = check_addr(msg, id, na, left, at);
+	if (err || !each.at.fault)
+		return err;
+	*at = each.at;
+	return code(at);
 }
 
 static int check_lists(struct sip_msg *msg, struct sip_where *at)
 {
-	unsigned routes = SIP_ROUTE_MAX, contacts = SIP_CONTACT_MAX;
-	bool star = false;
-	int err = check_addrs(msg, SIP_H_ROUTE, &routes, &star, at);
+	struct addrs_left routes = {SIP_ROUTE_MAX, false}, contacts = {SIP_CONTACT_MAX, false};
+	int err = 0;
 
-	if (!err)
-		err = check_addrs(msg, SIP_H_RECORD_ROUTE, &routes, &star, at);
-	if (!err)
-		err = check_addrs(msg, SIP_H_CONTACT, &contacts, &star, at);
-	if (!err && star && (msg->kind != SIP_KIND_REQUEST || msg->method != SIP_METHOD_REGISTER))
+	if (sip_has(msg, SIP_H_ROUTE))
+		err = check_addrs(msg, SIP_H_ROUTE, &routes, at);
+	if (!err && sip_has(msg, SIP_H_RECORD_ROUTE))
+		err = check_addrs(msg, SIP_H_RECORD_ROUTE, &routes, at);
+	if (!err && sip_has(msg, SIP_H_CONTACT))
+		err = check_addrs(msg, SIP_H_CONTACT, &contacts, at);
+	if (!err && contacts.star &&
+	    (msg->kind != SIP_KIND_REQUEST || msg->method != SIP_METHOD_REGISTER))
 		err = fault(at, (uint32_t)(sip_value(msg, SIP_H_CONTACT).p - msg->buf),
 			    SIP_FAULT_BAD, SIP_H_CONTACT);
 	return err;
