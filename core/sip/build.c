@@ -62,13 +62,6 @@ static void number_line(struct sip_out *out, struct sv name, uint64_t number, st
 	end_line(out);
 }
 
-/* Every line of a header as it stands in a view. */
-static void take_lines(struct sip_out *out, const struct sip_view *from, enum sip_hid id)
-{
-	for (sip_inst i = sip_view_first(from, id); i != SIP_NO_INST; i = sip_view_next(from, i))
-		sip_out_ref(out, sip_view_raw(from, i));
-}
-
 static void extras_and_body(struct sip_out *out, const struct sip_extra *extra, size_t n,
 			    struct sv body)
 {
@@ -124,15 +117,15 @@ int sip_build_response(struct sip_out *out, struct sip_view *req, const struct s
 	sip_out_copy(out, SV(" "));
 	sip_out_copy(out, reason);
 	end_line(out);
-	take_lines(out, req, SIP_H_VIA);
+	sip_view_take(req, SIP_H_VIA, out);
 	if (r->record_route)
-		take_lines(out, req, SIP_H_RECORD_ROUTE);
-	take_lines(out, req, SIP_H_FROM);
+		sip_view_take(req, SIP_H_RECORD_ROUTE, out);
+	sip_view_take(req, SIP_H_FROM, out);
 	to_line(out, req, r->status, r->to_tag);
-	take_lines(out, req, SIP_H_CALL_ID);
-	take_lines(out, req, SIP_H_CSEQ);
+	sip_view_take(req, SIP_H_CALL_ID, out);
+	sip_view_take(req, SIP_H_CSEQ, out);
 	if (r->status == 100)
-		take_lines(out, req, SIP_H_TIMESTAMP);
+		sip_view_take(req, SIP_H_TIMESTAMP, out);
 	extras_and_body(out, r->extra, r->extras, r->body);
 	return out->err;
 }
@@ -161,10 +154,10 @@ static int follow(struct sip_out *out, struct sip_view *invite, struct sv method
 	sip_out_copy(out, SV("\r\nMax-Forwards: "));
 	sip_out_number(out, MAX_FORWARDS);
 	end_line(out);
-	take_lines(out, invite, SIP_H_ROUTE);
-	take_lines(out, invite, SIP_H_FROM);
-	take_lines(out, to, SIP_H_TO);
-	take_lines(out, invite, SIP_H_CALL_ID);
+	sip_view_take(invite, SIP_H_ROUTE, out);
+	sip_view_take(invite, SIP_H_FROM, out);
+	sip_view_take(to, SIP_H_TO, out);
+	sip_view_take(invite, SIP_H_CALL_ID, out);
 	number_line(out, SV("CSeq"), cseq->number, method);
 	extras_and_body(out, extra, extras, SV(""));
 	return out->err;

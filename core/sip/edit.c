@@ -33,8 +33,12 @@ static int make_room(struct sip_view *view, unsigned more)
 	if (view->entry)
 		memcpy(e, view->entry, n * sizeof(*e));
 	else
-		for (unsigned i = 0; i < n; i++)
-			e[i] = of_line(view->msg, i);
+		for (unsigned i = 0; i < n; i++) { /* what else is in it belongs to `text` */
+			e[i].text = NULL;
+			e[i].typed = NULL;
+			e[i].inst = (sip_inst)i;
+			e[i].id = view->msg->line[i].id;
+		}
 	view->entry = e;
 	view->n = (uint16_t)n;
 	view->room = (uint16_t)room;
@@ -114,8 +118,11 @@ static const void *entry_known(const struct sip_view *view, const struct sip_ent
 /* The first position at or after `from` that holds the header, -1 when there is none. */
 static int find_id(const struct sip_view *view, enum sip_hid id, unsigned from)
 {
-	for (unsigned i = from; i < count(view); i++)
-		if ((view->entry ? view->entry[i].id : view->msg->line[i].id) == id)
+	const struct sip_entry *entry = view->entry;
+	const struct sip_line *line = view->msg->line;
+
+	for (unsigned i = from, n = count(view); i < n; i++)
+		if ((entry ? entry[i].id : line[i].id) == id)
 			return (int)i;
 	return -1;
 }
@@ -194,26 +201,33 @@ static const void *missing(const struct sip_view *view, enum sip_hid id, struct 
 	return NULL;
 }
 
+/* The first value of an entry, read and remembered. Apart from its caller, which mostly finds what is remembered: the room
+ * for any value makes the stack frame dear. */
+static __attribute__((noinline)) const void *entry_typed(struct sip_view *view, struct sip_entry *e,
+							 struct sip_where *at)
+{
+	unsigned char out[SIP_VALUE_MAX] __attribute__((aligned(8)));
+	struct sv v = entry_value(view, e);
+
+	if (!sip_scan_first(e->id, out, v, entry_text(view, e, v), at))
+		return NULL;
+	void *kept = arena_alloc(view->arena, sizeof(out));
+	if (!kept)
+		return missing(view, e->id, at);
+	return e->typed = memcpy(kept, out, sizeof(out));
+}
+
 const void *sip_view_typed(struct sip_view *view, enum sip_hid id, struct sip_where *at)
 {
 	if (!view->entry)
 		return sip_typed(view->msg, id, at);
 	int i = find_id(view, id, 0);
-	if (i >= 0 && !view->entry[i].text && view->entry[i].inst == view->msg->first[id])
-		return sip_typed(view->msg, id, at);
 	if (i < 0)
 		return missing(view, id, at);
 	struct sip_entry *e = &view->entry[i];
-	if (e->typed)
-		return e->typed;
-	unsigned char out[SIP_VALUE_MAX] __attribute__((aligned(8)));
-	struct sv v = entry_value(view, e);
-	if (!sip_scan_first(id, out, v, entry_text(view, e, v), at))
-		return NULL;
-	void *kept = arena_alloc(view->arena, sizeof(out));
-	if (!kept)
-		return missing(view, id, at);
-	return e->typed = memcpy(kept, out, sizeof(out));
+	if (!e->text && e->inst == view->msg->first[id])
+		return sip_typed(view->msg, id, at);
+	return e->typed ? e->typed : entry_typed(view, e, at);
 }
 
 const struct sip_uri *sip_view_uri(struct sip_view *view, struct sip_where *at)

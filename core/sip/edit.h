@@ -148,4 +148,7 @@ void sip_view_write(struct sip_view *view, struct sip_out *out);
 /* The line of an instance with its CRLF, for builders. */
 struct sv sip_view_raw(const struct sip_view *view, sip_inst inst);
 
+/* Write every line of a header as it is by now, for builders. */
+void sip_view_take(const struct sip_view *view, enum sip_hid id, struct sip_out *out);
+
 #endif

@@ -4,6 +4,11 @@
  */
 #include "sip/edit.h"
 
+static struct sv entry_raw(const struct sip_msg *msg, const struct sip_entry *e)
+{
+	return e->text ? sv_of(e->text, e->value + e->value_n + 2u) : sip_line_raw(msg, e->inst);
+}
+
 /* The value of the Content-Length that stands alone: one walk, because every message that leaves takes it. */
 static bool only_length(const struct sip_view *view, struct sv *value)
 {
@@ -15,7 +20,7 @@ static bool only_length(const struct sip_view *view, struct sv *value)
 		return sip_has(msg, SIP_H_CONTENT_LENGTH) &&
 		       msg->line[msg->first[SIP_H_CONTENT_LENGTH]].next == SIP_NO_LINE;
 	}
-	for (const struct sip_entry *e = view->entry; e < view->entry + view->n; e++) {
+	for (const struct sip_entry *e = view->entry, *end = e + view->n; e < end; e++) {
 		if (e->id != SIP_H_CONTENT_LENGTH)
 			continue;
 		if (found)
@@ -45,15 +50,30 @@ static void own_length(struct sip_out *out, size_t body)
 	sip_out_copy(out, SV("\r\n"));
 }
 
+void sip_view_take(const struct sip_view *view, enum sip_hid id, struct sip_out *out)
+{
+	const struct sip_msg *msg = view->msg;
+
+	if (!view->entry) {
+		for (uint8_t i = msg->first[id]; i != SIP_NO_LINE; i = msg->line[i].next)
+			sip_out_ref(out, sip_line_raw(msg, i));
+		return;
+	}
+	for (const struct sip_entry *e = view->entry, *end = e + view->n; e < end; e++)
+		if (e->id == id)
+			sip_out_ref(out, entry_raw(msg, e));
+}
+
 /* The last of the lines from position `i` on that stand in this order in the message as well. */
 static unsigned run_end(const struct sip_view *view, unsigned i, bool holds)
 {
-	const struct sip_entry *e = view->entry;
+	const struct sip_entry *e = &view->entry[i], *end = view->entry + view->n;
+	unsigned inst = e->inst;
 
-	while (i + 1 < view->n && !e[i + 1].text && e[i + 1].inst == e[i].inst + 1 &&
-	       (holds || e[i + 1].id != SIP_H_CONTENT_LENGTH))
-		i++;
-	return i;
+	while (++e < end && !e->text && e->inst == ++inst &&
+	       (holds || e->id != SIP_H_CONTENT_LENGTH))
+		;
+	return (unsigned)(e - view->entry) - 1;
 }
 
 void sip_view_write(struct sip_view *view, struct sip_out *out)
@@ -80,7 +100,7 @@ void sip_view_write(struct sip_view *view, struct sip_out *out)
 				own_length(out, body.n);
 			said = true;
 		} else if (e && e->text) {
-			sip_out_ref(out, sv_of(e->text, e->value + e->value_n + 2u));
+			sip_out_ref(out, entry_raw(msg, e));
 		} else if (e) {
 			unsigned to = run_end(view, i, holds);
 			struct sv last = sip_line_raw(msg, view->entry[to].inst);
