@@ -71,36 +71,57 @@ void log_begin(struct log_line *l, enum log_level level, const char *room, const
 	log_str(l, "ev", event);
 }
 
-static bool is_plain(unsigned char c)
+/* Whether a value is written in quotes: what could end it early, or be taken for a field or an
+ * escape of ours, is in it as far as it can be shown at all.
+ */
+static bool wants_quotes(struct sv value)
 {
-	return c >= '!' && c <= '~' && c != '"' && c != '\\' && c != '=';
+	for (size_t i = 0; i < value.n && i < LOG_FIELD_MAX; i++) {
+		if (strchr(" \"=\\", value.p[i]) && value.p[i])
+			return true;
+	}
+	return false;
+}
+
+/* A byte as it is written. Returns how many it takes. */
+static size_t escape(unsigned char c, char out[4])
+{
+	bool shown = c >= ' ' && c <= '~';
+	bool escaped = c == '"' || c == '\\';
+
+	if (shown) {
+		out[0] = '\\';
+		out[escaped] = (char)c;
+		return escaped ? 2 : 1;
+	}
+	memcpy(out, "\\x", 2);
+	out[2] = "0123456789abcdef"[c >> 4];
+	out[3] = "0123456789abcdef"[c & 15];
+	return 4;
 }
 
 void log_sv(struct log_line *l, const char *key, struct sv value)
 {
-	char out[LOG_FIELD_MAX];
-	size_t n = 0, whole = 0; /* `whole`: where the mark fits in if the rest does not */
+	char out[LOG_FIELD_MAX], piece[4];
+	size_t quote = wants_quotes(value), room = sizeof(out) - quote;
+	size_t n = quote, whole = n; /* `whole`: where the mark fits in if the rest does not */
 
+	out[0] = '"';
 	for (size_t i = 0; i < value.n; i++) {
-		unsigned char c = (unsigned char)value.p[i];
-		size_t need = is_plain(c) ? 1 : 4;
+		size_t need = escape((unsigned char)value.p[i], piece);
 
-		if (n + need > sizeof(out)) {
+		if (n + need > room) {
 			memcpy(out + whole, "\\+", 2);
 			n = whole + 2;
 			break;
 		}
-		if (need == 1) {
-			out[n] = (char)c;
-		} else {
-			memcpy(out + n, "\\x", 2);
-			out[n + 2] = "0123456789abcdef"[c >> 4];
-			out[n + 3] = "0123456789abcdef"[c & 15];
-		}
+		memcpy(out + n, piece, need);
 		n += need;
-		if (n + 2 <= sizeof(out))
+		if (n + 2 <= room)
 			whole = n;
 	}
+	if (quote)
+		out[n++] = '"';
 	field(l, key, sv_of(out, n));
 }
 

@@ -4,15 +4,17 @@
  * how often a repeated event is said. Rooms that only parse or decide return errors and do not call
  * this.
  *
- *     warning shield ev=ban src=192.0.2.7:5061 ua=friendly\x20scanner n=10
+ *     warning shield ev=ban src=192.0.2.7:5061 ua="friendly scanner" n=10
  *
  * A line is level, room, ev=event and fields, one space between. Keys and events are ours, values
- * may be a peer's: of those, each byte outside of '!' to '~', and each of " \ and =, is written \xNN
- * (two lower-case digits). So a value holds no space, quote or equals sign: splitting at spaces and
- * then at the first '=' is exact, a value can forge neither a field nor an end of line, and a search
- * for "act=drop" finds our field only. A value of more than LOG_FIELD_MAX bytes as written ends,
- * between two escapes, in "\+", which no peer can write. When a line is full, further fields are
- * left out whole and counted in a last one, cut=N.
+ * may be a peer's. A value that holds a space, or one of " = \, stands in double quotes, with \ in
+ * front of each " and \ of its own; any other stands bare. In both, each byte outside of ' ' to '~' is
+ * written \xNN (two lower-case digits). So no value holds an end of line or moves a cursor, and who
+ * reads quotes as logfmt does takes no part of a value for a field; a plain search for "act=drop" may
+ * meet a peer's text, which quotes then surround. What we know of the source ourselves stands in
+ * front of what it sent. A value of more than LOG_FIELD_MAX bytes as written, quotes included, ends
+ * between two escapes in "\+", which no peer can write. When a line is full, further fields are left
+ * out whole and counted in a last one, cut=N.
  *
  * No timestamp: journald and syslog have their own. Never keys, passwords, digest responses.
  */
@@ -26,8 +28,9 @@
 #include "base/addr.h"
 #include "base/sv.h"
 
-#define LOG_LINE_MAX  2048 /* bytes of a line with its LF; one write of a pipe stays whole (4096) */
-#define LOG_FIELD_MAX 256  /* bytes of a value as written, with its mark of being cut */
+#define LOG_LINE_MAX 2048 /* bytes of a line with its LF; one write of a pipe stays whole (4096) */
+#define LOG_FIELD_MAX \
+	256 /* bytes of a value as written, with its quotes and its mark of being cut */
 
 enum log_level {
 	LOG_ERROR,   /* something that should work does not */

@@ -18,18 +18,30 @@ static const struct {
 	const char *name;
 } values[] = {
 	{SV_INIT("friendly-scanner"), "friendly-scanner", "plain"},
-	{SV_INIT("sip:a@b;transport=tcp"), "sip:a@b;transport\\x3dtcp", "a URI"},
+	{SV_INIT("sip:a@b;transport=tcp"), "\"sip:a@b;transport=tcp\"", "a URI"},
 	{SV_INIT(""), "", "empty"},
-	{SV_INIT("a b"), "a\\x20b", "space"},
-	{SV_INIT("x\r\nerror sec ev=ban"), "x\\x0d\\x0aerror\\x20sec\\x20ev\\x3dban", "a line"},
+	{SV_INIT("a b"), "\"a b\"", "space"},
+	{SV_INIT(" "), "\" \"", "only a space"},
+	{SV_INIT("="), "\"=\"", "only an equals sign"},
+	{SV_INIT("open-relay: anybody can"), "\"open-relay: anybody can\"", "a sentence"},
+	{SV_INIT("x act=drop"), "\"x act=drop\"", "a field of ours"},
+	{SV_INIT("x\" act=drop"), "\"x\\\" act=drop\"", "a quote that would end it"},
+	{SV_INIT("x\\\" act=drop"), "\"x\\\\\\\" act=drop\"", "an escaped quote that would end it"},
+	{SV_INIT("x\\"), "\"x\\\\\"", "a last backslash, before our quote"},
+	{SV_INIT("x\r\nerror sec ev=ban"), "\"x\\x0d\\x0aerror sec ev=ban\"", "a line"},
+	{SV_INIT("x\nerror"), "x\\x0aerror", "a line without a space"},
 	{SV_INIT("\x1b[2J"), "\\x1b[2J", "terminal escape"},
+	{SV_INIT("\x1b[2J a"), "\"\\x1b[2J a\"", "terminal escape and a space"},
+	{SV_INIT("\ta"), "\\x09a", "tab"},
 	{SV_INIT("%n%s"), "%n%s", "format"},
-	{SV_INIT("\"a\""), "\\x22a\\x22", "quotes"},
-	{SV_INIT("\\x0a"), "\\x5cx0a", "an escape of their own"},
-	{SV_INIT("\\+"), "\\x5c+", "the mark of being cut"},
+	{SV_INIT("\"a\""), "\"\\\"a\\\"\"", "quotes"},
+	{SV_INIT("\\x0a"), "\"\\\\x0a\"", "an escape of their own"},
+	{SV_INIT("\\+"), "\"\\\\+\"", "the mark of being cut"},
 	{SV_INIT("a\0b"), "a\\x00b", "NUL"},
+	{SV_INIT("a\0 b"), "\"a\\x00 b\"", "NUL and a space"},
 	{SV_INIT("\x7f\x80\xff"), "\\x7f\\x80\\xff", "beyond ASCII"},
-	{SV_INIT("!~"), "!~", "first and last plain byte"},
+	{SV_INIT("\xc3\xa9 a"), "\"\\xc3\\xa9 a\"", "UTF-8 and a space"},
+	{SV_INIT("!~"), "!~", "first and last byte that stands bare"},
 };
 
 static struct log_line line;
@@ -114,6 +126,54 @@ static void long_values_are_cut(void **state)
 				assert_memory_equal(v + out - 6, "\\x0a", 4);
 		}
 	}
+}
+
+/* The same with quotes: they close, in LOG_FIELD_MAX, and what is between them is whole escapes. */
+static void long_values_in_quotes_are_cut(void **state)
+{
+	static const char *const pieces[] = {" ", "\"", "\\", "\n", "=", "a "};
+	char in[600];
+
+	(void)state;
+	for (size_t k = 0; k < sizeof(pieces) / sizeof(pieces[0]); k++) {
+		for (size_t n = 100; n <= sizeof(in); n++) {
+			size_t at = 1, step = strlen(pieces[k]);
+
+			for (size_t i = 0; i < n; i++)
+				in[i] = pieces[k][i % step];
+			in[0] = ' ';
+			log_begin(&line, LOG_INFO, "r", "e");
+			log_sv(&line, "v", sv_of(in, n));
+			const char *v = strstr(text(), " v=") + 3;
+			size_t out = strlen(v) - 1;
+			assert_true(out <= LOG_FIELD_MAX);
+			assert_int_equal(v[0], '"');
+			while (v[at] != '"') /* as a reader of quotes goes */
+				at += v[at] != '\\' ? 1 : v[at + 1] == 'x' ? 4 : 2;
+			assert_int_equal(at, out - 1);
+			if (n > LOG_FIELD_MAX - 2) {
+				assert_true(out >= LOG_FIELD_MAX - 6);
+				assert_memory_equal(v + out - 3, "\\+\"", 3);
+			}
+		}
+	}
+}
+
+/* What comes behind the part that is shown changes nothing of it. */
+static void what_is_cut_off_does_not_count(void **state)
+{
+	char in[LOG_FIELD_MAX + 2];
+
+	(void)state;
+	memset(in, 'a', sizeof(in));
+	in[LOG_FIELD_MAX] = ' ';
+	log_begin(&line, LOG_INFO, "r", "e");
+	log_sv(&line, "v", sv_of(in, sizeof(in)));
+	assert_null(strchr(text(), '"'));
+	in[LOG_FIELD_MAX - 1] = ' ';
+	log_begin(&line, LOG_INFO, "r", "e");
+	log_sv(&line, "v", sv_of(in, sizeof(in)));
+	assert_non_null(strstr(text(), "aa\\+\"\n"));
 }
 
 static void a_full_line_says_so(void **state)
@@ -217,6 +277,8 @@ int main(void)
 		cmocka_unit_test(escaped_values),
 		cmocka_unit_test(kinds_of_fields),
 		cmocka_unit_test(long_values_are_cut),
+		cmocka_unit_test(long_values_in_quotes_are_cut),
+		cmocka_unit_test(what_is_cut_off_does_not_count),
 		cmocka_unit_test(a_full_line_says_so),
 		cmocka_unit_test(levels_and_sink),
 		cmocka_unit_test(standard_error),
