@@ -33,13 +33,24 @@ static bool grow(struct conns *conns)
 	return true;
 }
 
+/* A slot that was never used, or NO_SLOT. Its count of generations begins by chance: numbers outlive this process, in the tokens and Vias that peers keep,
+ * and must not lead to a connection of the next one. */
+static uint32_t first_use(struct conns *conns)
+{
+	struct conn_slot *slot = &conns->slot[conns->used];
+
+	if (rand_bytes(conns->tp->env.rnd, &slot->generation, sizeof(slot->generation)))
+		return NO_SLOT;
+	return conns->used++;
+}
+
 /* A free slot, or NO_SLOT. While others were never used, or the free ones are few, a slot rests. */
 static uint32_t take_slot(struct conns *conns)
 {
 	uint32_t i = conns->free_first;
 
 	if (conns->free_n < SLOTS_FIRST && (conns->used < conns->slots || grow(conns)))
-		return conns->used++;
+		return first_use(conns);
 	if (i == NO_SLOT)
 		return NO_SLOT;
 	conns->free_first = conns->slot[i].next_free;

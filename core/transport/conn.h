@@ -77,7 +77,7 @@ struct conn {
 
 struct conn_slot {
 	struct conn *conn;
-	uint32_t generation;
+	uint32_t generation; /* of its last use; before the first one by chance */
 	uint32_t next_free;
 };
 

@@ -462,6 +462,36 @@ static void test_numbers(void **state)
 	(void)close(fd);
 }
 
+/* Nor does one that was made before a restart: both processes fill the same slots. */
+static void test_numbers_of_before(void **state)
+{
+	enum { FEW = 8 };
+	tp_conn was[FEW];
+
+	(void)state;
+	for (unsigned round = 0; round < 2; round++) {
+		int fd[FEW];
+
+		for (unsigned i = 0; i < FEW; i++) {
+			fd[i] = world_peer(&w, tcp);
+			peer_say(fd[i], SV(OPTIONS));
+			world_until(&w, w.messages == i + 1);
+		}
+		for (unsigned i = 0; i < FEW; i++) {
+			tp_conn now = w.seen[i].flow.conn;
+
+			assert_non_null(conn_find(w.tp->conns, now));
+			if (round == 0)
+				was[i] = now;
+			else
+				assert_null(conn_find(w.tp->conns, was[i]));
+			(void)close(fd[i]);
+		}
+		end(state);
+		begin(state);
+	}
+}
+
 struct listed {
 	unsigned n, outgoing, known;
 	struct tp_conn_info last;
@@ -520,6 +550,7 @@ int main(void)
 		T(test_drop_from_within_failed),
 		T(test_free_with_tickets),
 		T(test_numbers),
+		T(test_numbers_of_before),
 		T(test_each),
 #undef T
 	};

@@ -114,7 +114,8 @@ bool conns_refused(struct conns *conns, const struct addr *addr);
 
 #define TP_SLOTS_MAX (1u << 24)
 
-/* `generation` counts the uses of a slot from 1 on (behind 2^32-1 comes 1 again), so that no connection is 0. */
+/* `generation` counts the uses of a slot, from a number by chance on and without 0 (behind 2^32-1 comes 1), so that no connection is 0, and a number that was made by
+ * another process, before a restart or on another node, names none of this one's. */
 static inline tp_conn tp_conn_make(unsigned worker, uint32_t slot, uint32_t generation)
 {
 	return (tp_conn)worker << 56 | (tp_conn)slot << 32 | generation;

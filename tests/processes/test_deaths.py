@@ -11,8 +11,10 @@ import struct
 import time
 
 import pytest
-from margrave import MODULES, Daemon, Peer, free_port, status
+import talk
+from margrave import MODULES, Daemon, Peer, free_port, header, status
 from sip_call import Call, final, request, sanitized
+from uas import Uas
 
 SLOT, HEAD = 576, 512  # of the last-input ring: poison.h
 BACK_MS = 100
@@ -82,6 +84,30 @@ def test_calls_go_on(daemon):
         daemon.start(wait=False)
         daemon.wait_log(r"(?s)ev=running .*ev=running .*ev=running ")
         second.bye()
+
+
+def test_connections_of_before_lead_to_nobody(tmp_path):
+    """The caller's connection died with the process, and a stranger's is the first of the next one: the callee's BYE goes to the caller's Contact."""
+    port = free_port()
+    with Daemon(tmp_path, f'zones = ( {{ name = "lab"; listen = ( "udp:127.0.0.1:{port}", "tcp:127.0.0.1:{port}" ); }} );\n{MODULES}', workers=1) as daemon:
+        address = ("127.0.0.1", port)
+        with Uas("tcp") as listening, Peer(tcp_to=address) as uac, Peer() as uas:
+            text = talk.request(uac, "INVITE", talk.target(uas), Contact=f"<sip:alice@127.0.0.1:{listening.port};transport=tcp>")
+            uac.send(text)
+            got = talk.until(uas, "INVITE")
+            uas.send(talk.reply(got, 200, f"Contact: <{talk.target(uas)}>"), address)
+            uac.send(talk.ack_of(uac, text, talk.until(uac, 200)))
+            talk.until(uas, "ACK")
+            back(daemon, kill(daemon, signal.SIGKILL))
+            with Peer("127.0.0.9", tcp_to=address) as stranger:
+                stranger.send(request(stranger, "OPTIONS", f"sip:127.0.0.1:{port}"))
+                assert status(final(stranger)) == 200
+                routes = [f"Route: {value}" for value in header(got, "Record-Route")]
+                uas.send(talk.request(uas, "BYE", header(text, "Contact")[0].strip("<>"), *routes, From=header(text, "To")[0] + ";tag=uas",
+                                      To=header(text, "From")[0], Call_ID=header(text, "Call-ID")[0]), address)
+                assert status(final(uas, 8.0)) == 200
+                assert any(message.startswith("BYE ") for message in listening.got)
+                assert talk.quiet(stranger)
 
 
 def ring_of(daemon: Daemon) -> str:
