@@ -346,6 +346,7 @@ static int insert_at(struct sip_view *view, unsigned i, enum sip_hid id, struct 
 	memmove(&view->entry[i + 1], &view->entry[i], (view->n - i) * sizeof(e));
 	view->entry[i] = e;
 	view->n++;
+	view->length_edited |= e.id == SIP_H_CONTENT_LENGTH;
 	return 0;
 }
 
@@ -392,9 +393,11 @@ static int rewrite(struct sip_view *view, unsigned i, struct sv value)
 		err = make_room(view, 0);
 	if (!err)
 		err = write_line(view, &e, name, value);
-	if (!err)
-		view->entry[i] = e;
-	return err;
+	if (err)
+		return err;
+	view->entry[i] = e;
+	view->length_edited |= e.id == SIP_H_CONTENT_LENGTH;
+	return 0;
 }
 
 int sip_view_replace(struct sip_view *view, sip_inst inst, struct sv value)
@@ -411,6 +414,7 @@ static int remove_at(struct sip_view *view, unsigned i)
 
 	if (err)
 		return err;
+	view->length_edited |= view->entry[i].id == SIP_H_CONTENT_LENGTH;
 	view->n--;
 	memmove(&view->entry[i], &view->entry[i + 1], (view->n - i) * sizeof(view->entry[0]));
 	return 0;

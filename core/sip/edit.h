@@ -39,9 +39,10 @@ struct sip_view {
 	uint16_t status;         /* of a response, as it is by now */
 	bool frozen;
 	bool body_set;
-	struct sv start; /* start line with its CRLF, p NULL when it is as received */
-	struct sv ruri;  /* inside start, p NULL likewise */
-	struct sv body;  /* when body_set */
+	bool length_edited; /* a Content-Length was written anew or removed */
+	struct sv start;    /* start line with its CRLF, p NULL when it is as received */
+	struct sv ruri;     /* inside start, p NULL likewise */
+	struct sv body;     /* when body_set */
 	struct sip_uri *uri;
 };
 

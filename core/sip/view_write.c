@@ -9,13 +9,13 @@ static struct sv entry_raw(const struct sip_msg *msg, const struct sip_entry *e)
 	return e->text ? sv_of(e->text, e->value + e->value_n + 2u) : sip_line_raw(msg, e->inst);
 }
 
-/* The value of the Content-Length that stands alone: one walk, because every message that leaves takes it. */
+/* The value of the Content-Length that stands alone: mostly the one received, else found in one walk. */
 static bool only_length(const struct sip_view *view, struct sv *value)
 {
 	const struct sip_msg *msg = view->msg;
 	const struct sip_entry *found = NULL;
 
-	if (!view->entry) {
+	if (!view->length_edited) {
 		*value = sip_value(msg, SIP_H_CONTENT_LENGTH);
 		return sip_has(msg, SIP_H_CONTENT_LENGTH) &&
 		       msg->line[msg->first[SIP_H_CONTENT_LENGTH]].next == SIP_NO_LINE;
