@@ -3,6 +3,7 @@
  * client: client transactions as the TU sees them (RFC 3261 §17.1): beginning them, their responses, letting go. What a machine does with it is in its table; ACK and
  * CANCEL are built in ack.c and cancel.c.
  */
+#include "base/block.h"
 #include "transaction/txn_priv.h"
 
 /* ---- sending ---- */
@@ -46,7 +47,7 @@ static void on_ticket(struct tp_ticket *ticket, int err)
 static struct txn_client_live *live_new(struct txn_client *client, const struct tp_target *to,
 					struct sv bytes)
 {
-	struct txn_client_live *live = malloc(sizeof(*live) + bytes.n);
+	struct txn_client_live *live = block_new(sizeof(*live) + bytes.n);
 
 	if (!live)
 		return NULL;
@@ -67,7 +68,7 @@ static void live_free(struct txn_client_live *live)
 		return;
 	tp_ticket_drop(&live->ticket);
 	free(live->reason);
-	free(live);
+	block_free(live, sizeof(*live) + live->bytes.n);
 }
 
 void client_settle(struct txn_client *client)

@@ -3,8 +3,7 @@
  * keep: a message that outlives its callback: the bytes of a datagram go over with their buffer, those of a stream are
  * copied; the index is packed behind the struct. Called by whoever keeps a message.
  */
-#include <stdlib.h>
-
+#include "base/block.h"
 #include "sip/pack.h"
 #include "transport/tp_priv.h"
 
@@ -39,7 +38,8 @@ struct tp_kept *tp_rx_keep(struct tp_rx *rx)
 	const struct sip_msg *msg = rx->msg;
 	bool moves = rx->buf && !rx->taken;
 	const char *bytes = msg->buf;
-	struct tp_kept *kept = malloc(sizeof(*kept) + sip_msg_pack_size(msg));
+	size_t size = sizeof(struct tp_kept) + sip_msg_pack_size(msg);
+	struct tp_kept *kept = block_new(size);
 	struct tp_buf *buf = rx->buf;
 
 	_Static_assert(sizeof(*kept) % 8 == 0, "the packed message is aligned behind it");
@@ -48,12 +48,13 @@ struct tp_kept *tp_rx_keep(struct tp_rx *rx)
 		bytes = buf->data;
 	}
 	if (!kept || !buf) {
-		free(kept);
+		block_free(kept, size);
 		return NULL;
 	}
 	rx->taken |= moves;
 	kept->msg = sip_msg_pack(kept + 1, msg, bytes);
 	kept->buf = buf;
+	kept->size = size;
 	kept->flow = rx->flow;
 	kept->at_us = rx->at_us;
 	return kept;
@@ -64,5 +65,5 @@ void tp_kept_free(struct tp_kept *kept)
 	if (!kept)
 		return;
 	tp_buf_unref(kept->buf);
-	free(kept);
+	block_free(kept, kept->size);
 }

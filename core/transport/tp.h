@@ -78,6 +78,7 @@ struct tp_rx {
 struct tp_kept {
 	struct sip_msg *msg;
 	struct tp_buf *buf;
+	size_t size; /* of this, with what is packed behind it */
 	struct tp_flow flow;
 	uint64_t at_us;
 };

@@ -245,7 +245,7 @@ static void every_allocation_of_a_configuration_fails(void **state)
 /* Without memory datagrams are dropped and counted, and the loop does not spin. */
 static void receiving_without_memory(void **state)
 {
-	enum { SPARE = 300 }; /* more than go round */
+	enum { SPARE = 600 }; /* more than go round */
 	static struct tp_buf *hold[SPARE];
 	static char bytes[5000];
 	struct world *w = world_new();
