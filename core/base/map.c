@@ -107,9 +107,10 @@ static void adapt(struct map *m)
 
 	if (m->old)
 		move_some(m);
-	else if (m->count >= n)
+	else if (m->count >=
+		 n / 2) /* mostly what is not there is found not to be by its slot alone */
 		begin_move(m, 2 * n);
-	else if (n > SLOTS_MIN && m->count < n / 8)
+	else if (n > SLOTS_MIN && m->count < n / 16)
 		begin_move(m, n / 2);
 }
 

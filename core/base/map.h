@@ -27,7 +27,7 @@ struct map_node {
 
 /* Embedded in its owner; one owner thread. Fields are the map's own.
  *
- * It grows when there are more entries than slots, and shrinks when there is an eighth, to half or
+ * It grows when there is an entry for two slots, and shrinks when there is one for sixteen, to half or
  * double. The entries move to the new slots a few with each insertion, not all at once: a table of
  * a million would otherwise stop its worker for tens of milliseconds (what is left is the kernel's
  * work for the array of slots, under 1 ms for millions). Each entry has one place at

@@ -196,7 +196,7 @@ static void one_insertion_moves_little(void **state)
 		if (moving && m.old)
 			assert_in_range(m.moved - before, 1, 4);
 	}
-	assert_true(m.mask + 1 >= OBJECTS / 2 && m.mask + 1 <= 2 * OBJECTS);
+	assert_true(m.mask + 1 >= OBJECTS && m.mask + 1 <= 4 * OBJECTS);
 	map_done(&m);
 }
 
