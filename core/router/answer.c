@@ -282,11 +282,12 @@ int route_answer(struct route *route, struct sip_view *view, const struct tp_flo
 		return n;
 	tp_reply_target(route->env.tp, flow, via, &to);
 	route_count(route, ROUTE_STAT_ANSWERS);
+	route_say_answered(view->msg, response, ROUTE_WHY_NONE);
 	return tp_send(route->env.tp, &to, sv_of(route->flat, (size_t)n), NULL);
 }
 
-int route_reply(struct route *route, struct txn_server *server, struct sip_view *view,
-		const struct sip_response *response, void *user)
+int answer_reply(struct route *route, struct txn_server *server, struct sip_view *view,
+		 const struct sip_response *response, void *user)
 {
 	int n = route_write_answer(route, view, response, user);
 
@@ -296,4 +297,14 @@ int route_reply(struct route *route, struct txn_server *server, struct sip_view 
 	}
 	route_count(route, ROUTE_STAT_RESPONSES);
 	return txn_server_reply(server, response->status, sv_of(route->flat, (size_t)n));
+}
+
+int route_reply(struct route *route, struct txn_server *server, struct sip_view *view,
+		const struct sip_response *response, void *user)
+{
+	int err = answer_reply(route, server, view, response, user);
+
+	if (!err)
+		route_say_answered(view->msg, response, ROUTE_WHY_NONE);
+	return err;
 }

@@ -93,6 +93,7 @@ static void on_timer_c(struct wheel_timer *t, uint64_t now_ms)
 	(void)now_ms;
 	route_count(b->ctx->route, ROUTE_STAT_TIMER_C);
 	b->timed_out = true;
+	route_say_failed(b, ROUTE_WHY_RANG);
 	if (b->rang && b->ctx->started == b->ctx->n_targets)
 		txn_client_cancel(b->client, GAVE_UP);
 	else
@@ -160,9 +161,12 @@ static void note_health(const struct route_branch *b, struct sip_msg *msg)
 static void on_final(struct route_branch *b, unsigned status, struct tp_rx *rx)
 {
 	note_health(b, rx->msg);
-	if (status == 503)
+	if (status == 503) {
+		route_say_failed(b, ROUTE_WHY_503);
 		next_hop(b, 503, rx);
-	else if (b->timed_out && status == 487)
+		return;
+	}
+	if (b->timed_out && status == 487)
 		branch_end(b, 408, NULL);
 	else
 		branch_end(b, status, rx);
@@ -215,6 +219,7 @@ static void on_failed(struct txn_client *client, int err)
 	/* §16.9: what cannot be sent counts as 503 */
 	unsigned status = err == -ETIMEDOUT ? 408 : 503;
 
+	route_say_failed(b, route_why_of(err));
 	if (!b->large_tcp && !b->via_flow)
 		dns_target_failed(route->env.dns_shared, &b->to.addr, b->to.transport,
 				  route_now(route), 0);
@@ -236,11 +241,14 @@ static const struct txn_client_ops client_ops = {.response = on_response, .faile
 static void send_stateless(struct route_branch *b, struct sv bytes)
 {
 	struct route *route = b->ctx->route;
+	int err = tp_send(route->env.tp, &b->to, bytes, NULL);
 
-	if (tp_send(route->env.tp, &b->to, bytes, NULL) < 0) {
+	if (err < 0) {
+		route_say_failed(b, route_why_of(err));
 		next_hop(b, 503, NULL);
 		return;
 	}
+	route_say_forwarded(b);
 	route_count(route, b->ctx->ack ? ROUTE_STAT_ACKS : ROUTE_STAT_FORWARDED);
 	branch_end(b, 0, NULL);
 }
@@ -255,10 +263,12 @@ static void send_stateful(struct route_branch *b, struct sv bytes)
 		b->client = txn_client_new(route->env.txn, via->branch, b->view.msg->method, &b->to,
 					   bytes, &client_ops, b);
 	if (!b->client) {
+		route_say_failed(b, ROUTE_WHY_LIMIT);
 		branch_end(b, 503, NULL);
 		return;
 	}
 	b->state = BRANCH_SENT;
+	route_say_forwarded(b);
 	arm_timer_c(b);
 	route_count(route, ROUTE_STAT_FORWARDED);
 }
@@ -330,11 +340,15 @@ static bool choose_hop(struct route_branch *b)
 	b->to.quick = b->large_tcp;
 	b->to.fixed = b->next_hop.transport != SIP_TRANSPORT_NONE;
 	ask_for_domain(b);
-	if (tp_pick(route->env.tp, t->zone, in->zone, &b->to) < 0)
+	int err = tp_pick(route->env.tp, t->zone, in->zone, &b->to);
+	if (err < 0) {
+		route_say_failed(b, route_why_of(err));
 		return false;
+	}
 	if (tp_forbidden(route->env.tp, &b->to) ||
 	    tp_is_own(route->env.tp, &b->to.addr, b->to.transport)) {
 		route_count(route, ROUTE_STAT_FORBIDDEN);
+		route_say_failed(b, ROUTE_WHY_FORBIDDEN);
 		return false;
 	}
 	return true;
@@ -401,6 +415,7 @@ static void looked_up(struct route_branch *b)
 {
 	if (b->lookup->n == 0) {
 		route_count(b->ctx->route, ROUTE_STAT_NO_ROUTE);
+		route_say_failed(b, route_why_lookup(b));
 		branch_end(b, 503, NULL);
 		return;
 	}
@@ -438,7 +453,7 @@ static void look_up(struct route_branch *b)
 	switch (dns_resolve(route->env.dns, b->lookup, &want)) {
 	case 1: looked_up(b); return;
 	case 0: b->lookup_open = true; return;
-	default: branch_end(b, 503, NULL);
+	default: route_say_failed(b, ROUTE_WHY_LIMIT); branch_end(b, 503, NULL);
 	}
 }
 

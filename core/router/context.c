@@ -156,6 +156,7 @@ static bool send_view(struct route_context *ctx, struct route_branch *b, struct 
 	route_count(route, err ? ROUTE_STAT_DROP_RESPONSE : ROUTE_STAT_RESPONSES);
 	if (err == MG_EINVAL)
 		return false;
+	route_say_relayed(ctx, b, status);
 	if (ctx->invite && status / 100 == 2 && b && b->client)
 		txn_client_keep_2xx(b->client, ctx->server, view->msg, bytes);
 	return true;
@@ -279,6 +280,14 @@ static void send_best(struct route_context *ctx)
 	answer_bare(ctx);
 }
 
+/* A refusal for want of a target that could be reached is told by what the last of them failed of. */
+static enum route_why why_answered(const struct route_context *ctx, const struct sip_response *r)
+{
+	bool of_branch = r->status == 408 || r->status == 500 || r->status == 503;
+
+	return of_branch && ctx->best.local ? ctx->why : ROUTE_WHY_NONE;
+}
+
 void route_refuse(struct route_context *ctx, const struct sip_response *response)
 {
 	if (ctx->final)
@@ -288,8 +297,10 @@ void route_refuse(struct route_context *ctx, const struct sip_response *response
 		route_count(ctx->route, ctx->ack ? ROUTE_STAT_DROP_ACK : ROUTE_STAT_DROP_REQUEST);
 		finish(ctx, 0);
 	} else {
-		/* What it returns is answer_bare's to see. */
-		(void)route_reply(ctx->route, ctx->server, ctx->view, response, ctx->user);
+		int err = answer_reply(ctx->route, ctx->server, ctx->view, response, ctx->user);
+
+		if (!err) /* else answer_bare sees to it */
+			route_say_answered(ctx->view->msg, response, why_answered(ctx, response));
 		finish(ctx, response->status);
 		answer_bare(ctx);
 	}

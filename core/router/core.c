@@ -16,6 +16,7 @@ struct route *route_new(const struct route_env *env, const struct route_conf *co
 	route->env = *env;
 	route->conf = *conf;
 	route->contexts = 0;
+	memset(route->say, 0, sizeof(route->say));
 	arena_init(&route->scratch, ROUTE_SCRATCH_CHUNK, ROUTE_SCRATCH_MAX);
 	return route;
 }

@@ -186,6 +186,9 @@ void *route_branch_user(const struct route_branch *b);
 /* A response to a request that was forwarded without state (§16.11): to be sent on by its next Via. False: it is none of those. */
 bool route_stateless_response(struct route *route, struct tp_rx *rx);
 
+/* To be called once a second or so: lines of log that were held back are said. */
+void route_tick(struct route *route);
+
 /* Contexts now. */
 unsigned route_contexts(const struct route *route);
 

@@ -6,6 +6,7 @@
 #define MG_ROUTER_ROUTE_PRIV_H
 
 #include "base/list.h"
+#include "base/log.h"
 #include "base/wheel.h"
 #include "router/route.h"
 #include "router/route_stats.h"
@@ -16,12 +17,31 @@
 #define ROUTE_FLAT_MAX       (SIP_STREAM_MESSAGE_MAX + 16384)
 #define ROUTE_CHALLENGES_MAX 16
 
+/* Why a branch came to nothing. */
+enum route_why {
+	ROUTE_WHY_NONE,
+	ROUTE_WHY_TIMEOUT,      /* no answer, or no connection, in time */
+	ROUTE_WHY_REFUSED,      /* nobody listens there: ICMP, or a reset */
+	ROUTE_WHY_UNREACHABLE,  /* no way there */
+	ROUTE_WHY_UNTRUSTED,    /* its certificate does not do, or a module held it back */
+	ROUTE_WHY_BROKEN,       /* its connection broke, or sending failed in another way */
+	ROUTE_WHY_503,          /* it answered 503 */
+	ROUTE_WHY_RANG,         /* it rang too long: Timer C, or its ring time */
+	ROUTE_WHY_UNKNOWN_HOST, /* no such name, or no service of that name */
+	ROUTE_WHY_DNS_TIMEOUT,  /* the name servers say nothing */
+	ROUTE_WHY_NO_TRANSPORT, /* no listener of that transport and address family */
+	ROUTE_WHY_FORBIDDEN,    /* nothing is sent there (T-13), or it is ourselves */
+	ROUTE_WHY_LIMIT,        /* no room for another look-up, transaction or connection */
+	ROUTE_WHYS
+};
+
 struct route {
 	struct route_env env;
 	struct route_conf conf;
 	struct arena scratch; /* of one response or answer: reset before each */
 	struct sip_out out;   /* of the message being written */
 	unsigned contexts;
+	struct log_limit say[ROUTE_WHYS]; /* lines of targets that failed */
 	char flat[ROUTE_FLAT_MAX];
 };
 
@@ -84,6 +104,7 @@ struct route_context {
 		struct route_branch *branch;
 		bool local; /* it was never a response: of our own */
 	} best;
+	enum route_why why; /* of the branch that failed last */
 	struct route_challenge challenge[ROUTE_CHALLENGES_MAX];
 	unsigned n_challenges;
 	unsigned busy; /* calls from here that are on the stack: it must not end meanwhile */
@@ -175,6 +196,29 @@ void context_leave(struct route_context *ctx);
 /* A provisional response, or a 2xx, goes back at once; behind a 2xx the context may be gone. False when it is for nobody, or not to be read: then all is as before. */
 bool context_forward(struct route_context *ctx, struct route_branch *b, struct sip_msg *msg,
 		     unsigned status);
+
+/* ---- say.c ---- */
+
+/* What an error of sending means. */
+enum route_why route_why_of(int err);
+/* What a look-up says that found nothing. */
+enum route_why route_why_lookup(const struct route_branch *b);
+/* The branch was sent to b->to. */
+void route_say_forwarded(struct route_branch *b);
+/* The hop it was at, or the look-up of one, came to nothing. */
+void route_say_failed(struct route_branch *b, enum route_why why);
+/* A response went back that `b` brought. Of provisional ones nothing is said. */
+void route_say_relayed(struct route_context *ctx, const struct route_branch *b, unsigned status);
+/* A response of our own went back. `why` NONE: its phrase says why. */
+void route_say_answered(struct sip_msg *request, const struct sip_response *response,
+			enum route_why why);
+
+/* ---- answer.c ---- */
+
+/* route_reply, of which nothing is said yet. */
+MG_MUST_CHECK int answer_reply(struct route *route, struct txn_server *server,
+			       struct sip_view *view, const struct sip_response *response,
+			       void *user);
 
 /* ---- redirect.c ---- */
 
