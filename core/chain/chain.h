@@ -6,6 +6,7 @@
 #ifndef MG_CHAIN_CHAIN_H
 #define MG_CHAIN_CHAIN_H
 
+#include "base/siphash.h"
 #include "chain/chain_conf.h"
 #include "chain/mg_module.h"
 #include "conf/load.h"
@@ -66,6 +67,8 @@ struct mg_worker {
 	struct chain *chain; /* current */
 	struct wheel *wheel;
 	struct rnd *rnd;
+	const struct siphash_key *
+		draw_key; /* of mg_draw: the same in all workers, and after a restart. NULL: zeros, of tests */
 	uint64_t (*now_ms)(const struct loop *loop);
 	const struct chain_events *on;
 	void *arg;

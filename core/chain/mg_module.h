@@ -182,6 +182,14 @@ const struct mg_zone *mg_dialog_zone(const struct mg_request *r);
 /* It has a To tag but is not in a dialog of ours. */
 bool mg_stray(const struct mg_request *r);
 
+/* A number from 0 to `bound` - 1 (bound at least 1), each as likely, to choose among equals by: hops, servers. It comes again for every message of the
+ * transaction: without state a retransmission, a CANCEL and the ACK of a refusal have to go where the request went (RFC 3261 §16.11), and come here as it did;
+ * rand_below would send them elsewhere. Nobody outside can foresee it. The rest of the choice must not depend on what changes meanwhile, such as who failed lately.
+ *
+ * what       Tells the draws of one request apart; those of other modules are others anyway.
+ */
+uint32_t mg_draw(const struct mg_self *self, struct mg_request *r, uint32_t what, uint32_t bound);
+
 /* A response of our own with more than status and reason: header lines to add to whatever REJECT or mg_answer sends.
  * `name` counts when `id` is SIP_H_OTHER. Copied.
  *

@@ -288,6 +288,7 @@ static int make_core(struct worker *w)
 		.index = w->index,
 		.wheel = loop_wheel(w->loop),
 		.rnd = &w->rnd,
+		.draw_key = &n->tag_key,
 		.now_ms = now_ms,
 		.on = &flow_chain_events,
 		.arg = w,

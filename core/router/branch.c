@@ -440,6 +440,8 @@ static void look_up(struct route_branch *b)
 		.transport = uri->transport,
 		.sips = b->sips,
 		.seed = b->ctx->server ? 0 : stateless_seed(b->ctx->route, b->ctx->view),
+		/* The ACK of a 2xx belongs to no transaction of ours, and goes where somebody is. */
+		.unsorted = !b->ctx->server && !(b->ctx->ack && b->ctx->in.in_dialog),
 	};
 
 	want.can = tp_can(route->env.tp, &want.v4, &want.v6);

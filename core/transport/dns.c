@@ -153,8 +153,9 @@ static bool begin(struct dns_job *job, const struct dns_want *want)
 	struct dns *dns = job->dns;
 	uint64_t now_ms = loop_now_ms(dns->loop);
 
+	job->unsorted = want->unsorted;
 	if (dns_host(job, want)) {
-		dns_targets_sort(dns->shared, job->lookup->hop, job->lookup->n, now_ms);
+		dns_job_sort(job, now_ms);
 		return true;
 	}
 	job->seed = seed_of(dns, want);

@@ -96,7 +96,7 @@ struct dns_job {
 	uint16_t port;     /* 0: not said */
 	uint8_t transport; /* enum sip_transport; NONE: to be found */
 	uint8_t can;
-	bool sips, v4, v6;
+	bool sips, v4, v6, unsorted;
 	bool sent; /* it had to ask servers */
 	unsigned n_questions;
 	struct sv host;
@@ -104,6 +104,13 @@ struct dns_job {
 	char service_text[3][DNS_NAME_MAX]; /* names of SRV that were put together */
 	struct dns_question question[DNS_QUESTIONS_MAX];
 };
+
+/* Hops that failed lately go behind the others, unless the look-up wants none of that. */
+static inline void dns_job_sort(struct dns_job *job, uint64_t now_ms)
+{
+	if (!job->unsorted)
+		dns_targets_sort(job->dns->shared, job->lookup->hop, job->lookup->n, now_ms);
+}
 
 /* ---- dns_query.c ---- */
 

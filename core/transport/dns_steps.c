@@ -392,6 +392,6 @@ bool dns_steps(struct dns_job *job, uint64_t now_ms)
 	if (step == STEP_WAIT && now_ms < job->deadline_ms)
 		return false;
 	job->lookup->err = job->lookup->n ? 0 : error_of(&s);
-	dns_targets_sort(job->dns->shared, job->lookup->hop, job->lookup->n, now_ms);
+	dns_job_sort(job, now_ms);
 	return true;
 }

@@ -357,6 +357,15 @@ static void test_avoided_hops_come_last(void **state)
 	assert_int_equal(addr_parse(SV("192.0.2.1:5061"), ADDR_PORT, &bad), 0);
 	dns_target_failed(w.shared, &bad, SIP_TRANSPORT_TLS, loop_now_ms(w.loop), 0);
 	assert_string_equal(seek(&w, &want), "tls 192.0.2.2:5061, tls 192.0.2.1:5061 -");
+	want.unsorted = true;
+	for (want.seed = 1; want.seed < 20; want.seed++) {
+		char before[100];
+
+		dns_target_good(w.shared, &bad, SIP_TRANSPORT_TLS);
+		snprintf(before, sizeof(before), "%.99s", seek(&w, &want));
+		dns_target_failed(w.shared, &bad, SIP_TRANSPORT_TLS, loop_now_ms(w.loop), 0);
+		assert_string_equal(seek(&w, &want), before);
+	}
 	want = (struct dns_want){.host = SV("192.0.2.1"),
 				 .transport = SIP_TRANSPORT_TLS,
 				 .can = CAN_ALL,

@@ -70,6 +70,7 @@ struct dns_want {
 	bool v4, v6; /* families we have listeners of */
 	uint64_t
 		seed; /* 0: weights are drawn by chance; else the order depends on it and the answers alone (stateless proxies, §4.4) */
+	bool unsorted; /* hops that failed lately stay where they are: with a seed, the same order from one message to the next */
 };
 
 struct dns_hop {

@@ -137,22 +137,22 @@ static int uri_spelt(struct mg_request *r, const struct rules_query *query, stru
 
 /* ---- next hops ---- */
 
-/* The order in which hops are tried: by q; among those of one q by lot, each beginning as often as its weight says (as RFC 2782 does). */
-static void order_hops(struct mg_self *self, const struct rule *rule,
+/* The order in which hops are tried: by q; among those of one q by lot, each beginning as often as its weight says (as RFC 2782 does), and the same for each
+ * message of a transaction. */
+static void order_hops(struct mg_self *self, struct mg_request *r, const struct rule *rule,
 		       const struct hop *order[ROUTE_HOPS_MAX])
 {
 	for (unsigned i = 0; i < rule->hops; i++)
 		order[i] = &rule->hop[i];
 	for (unsigned i = 0; i + 1 < rule->hops; i++) {
-		uint32_t total = 0, lot = 0;
+		uint32_t total = 0, lot;
 		unsigned end = i, j = i;
 
 		while (end < rule->hops && order[end]->conf->q == order[i]->conf->q)
 			total += (uint32_t)order[end++]->conf->weight;
 		if (end == i + 1)
 			continue;
-		if (rand_below(mg_rnd(self->worker), total, &lot))
-			lot = 0; /* no chance to be had: as they stand */
+		lot = mg_draw(self, r, i, total);
 		while (lot >= (uint32_t)order[j]->conf->weight)
 			lot -= (uint32_t)order[j++]->conf->weight;
 		const struct hop *chosen = order[j];
@@ -206,7 +206,7 @@ static struct mg_verdict follow(struct mg_self *self, struct mg_request *r, cons
 
 	if (rule->conf->action == ROUTE_REJECT)
 		return refuse(self, r, REJECTED, status == ROUTE_AUTO ? 403 : status);
-	order_hops(self, rule, order);
+	order_hops(self, r, rule, order);
 	for (unsigned i = 0; i < rule->hops && !err; i++)
 		err = add_hop(r, rule, query, order[i], i, by_number);
 	if (rule->hops == 0 && !leads_on(r, query->uri))

@@ -20,15 +20,15 @@ enum { BY_RULE, TO_URI, REDIRECTED, REJECTED, NOWHERE, STRANGER };
 #define RULES(rules)   ROUTE("rules = ( " rules " );")
 #define RISK           "accept_risk = ( \"open-relay\" );\n"
 
-/* What TARGET comes to, as text: "next [uri via next_hop q zone]..." */
-static const char *go(const char *uri, bool known)
+/* What TARGET comes to for a request with these lines, as text: "next [uri via next_hop q zone]..." */
+static const char *go_with(const char *method, const char *uri, const char *lines, bool known)
 {
 	static struct text t;
 	struct mg_source s = test_source("192.0.2.7:5060", INTERNET);
 	char message[2000];
 
 	s.known = known;
-	snprintf(message, sizeof(message), "INVITE %s SIP/2.0\r\n" M_ALL, uri);
+	snprintf(message, sizeof(message), "%s %s SIP/2.0\r\n%s", method, uri, lines);
 	fake_request(&q, &f, &s, message, false);
 	struct mg_verdict v = chain_target(&q.r);
 	text_start(&t);
@@ -43,6 +43,23 @@ static const char *go(const char *uri, bool known)
 	}
 	fake_request_done(&q);
 	return t.p;
+}
+
+static const char *go(const char *uri, bool known)
+{
+	return go_with("INVITE", uri, M_ALL, known);
+}
+
+/* Of the call `n`. */
+static const char *go_call(const char *method, unsigned n)
+{
+	char lines[1000];
+
+	snprintf(lines, sizeof(lines),
+		 "Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK%u\r\n" M_FROM M_TO
+		 "Call-ID: %u\r\nCSeq: 1 %s\r\n" M_MF,
+		 n, n, method);
+	return go_with(method, "sip:1@us", lines, true);
 }
 
 static void hops(void **state)
@@ -116,7 +133,7 @@ static void lots(void **state)
 			 "500; }, { uri = \"sip:backup.example\"; q = 100; }, "
 			 "{ uri = \"sip:b.example\"; weight = 30; q = 500; } ); }"));
 	for (unsigned i = 0; i < 4000; i++) {
-		const char *got = go("sip:1@us", true);
+		const char *got = go_call("INVITE", i);
 		if (strstr(got, "next [ via sip:a.example q 1000] [ via sip:b.example q 999] [ via "
 				"sip:backup.example q 998]"))
 			first[0]++;
@@ -129,6 +146,27 @@ static void lots(void **state)
 	assert_int_equal(last[0], 0);
 	assert_in_range(first[0], 2800 - 300,
 			2800 + 300); /* ten times the deviation that is to be expected */
+	test_end();
+}
+
+/* Without state nobody remembers where the INVITE went (RFC 3261 §16.11). */
+static void one_order_for_a_transaction(void **state)
+{
+	unsigned b_first = 0;
+
+	(void)state;
+	test_begin(RULES("{ prefix = \"\"; hops = ( { uri = \"sip:a.example\"; }, { uri = "
+			 "\"sip:b.example\"; }, { uri = \"sip:c.example\"; } ); }"));
+	for (unsigned i = 0; i < 100; i++) {
+		char order[200];
+
+		snprintf(order, sizeof(order), "%s", go_call("INVITE", i));
+		b_first += strstr(order, "sip:b.example q 1000") != NULL;
+		assert_string_equal(go_call("INVITE", i), order);
+		assert_string_equal(go_call("CANCEL", i), order);
+		assert_string_equal(go_call("ACK", i), order);
+	}
+	assert_in_range(b_first, 5, 80);
 	test_end();
 }
 
@@ -349,6 +387,7 @@ int main(void)
 		cmocka_unit_test(hops),
 		cmocka_unit_test(by_domain_the_number_stays_as_it_is),
 		cmocka_unit_test(lots),
+		cmocka_unit_test(one_order_for_a_transaction),
 		cmocka_unit_test(all_at_once),
 		cmocka_unit_test(redirections),
 		cmocka_unit_test(relay_to_the_request_uri),
