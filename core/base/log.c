@@ -6,26 +6,18 @@
 
 #include <stdatomic.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "base/log_sink.h"
 
 #define TAIL_MAX 16 /* " cut=4294967295\n", kept free for log_text */
 
-static void to_stderr(void *arg, enum log_level level, struct sv line)
-{
-	ssize_t done = write(STDERR_FILENO, line.p, line.n);
-
-	(void)arg;
-	(void)level;
-	(void)done; /* there is nobody left to tell */
-}
-
-static log_sink *line_sink = to_stderr;
+static log_sink *line_sink = log_sink_line;
 static void *sink_arg;
 static _Atomic int said = LOG_INFO;
 
 void log_to(log_sink *sink, void *arg)
 {
-	line_sink = sink ? sink : to_stderr;
+	line_sink = sink ? sink : log_sink_line;
 	sink_arg = arg;
 }
 

@@ -50,8 +50,8 @@ struct log_line {
 /* Where finished lines go: `line` ends in LF and is valid during the call. Any thread. */
 typedef void log_sink(void *arg, enum log_level level, struct sv line);
 
-/* Send lines elsewhere than to standard error (NULL: back to it), where each is one write(2) whose
- * failure is ignored. Before threads begin.
+/* Send lines elsewhere than to standard error (NULL: back to it), where each is one write(2) that never
+ * waits: see log_sink.h. Before threads begin.
  */
 void log_to(log_sink *sink, void *arg);
 
