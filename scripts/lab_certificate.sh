@@ -11,4 +11,5 @@ folder=${1:-config/examples}
 umask 077
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 365 -subj /CN=localhost \
 	-addext subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1 -keyout "$folder/lab.key" -out "$folder/lab.crt" 2>/dev/null
+chmod 644 "$folder/lab.crt" # phones read it; the key is nobody else's
 echo "$folder/lab.crt and $folder/lab.key"
