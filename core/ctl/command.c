@@ -39,7 +39,7 @@ static const struct command commands[] = {
 	 "what runs: version, configuration, workers, tables, risks that were accepted", none},
 	{"transactions", "", "transactions by kind and what became of them", none},
 	{"connections", "", "TCP and TLS connections", none},
-	{"targets", "", "next hops that failed lately and are avoided", none},
+	{"targets", "", "next hops that failed lately, and whether they are avoided", none},
 	{"loglevel", "error|warning|info|debug", "say more, or less, until the next reload", level},
 	{"reload", "", "read the configuration again; says what is wrong with it", none},
 	{"stop", "[--now]", "end when nothing is under way any more, or at once", stop},
@@ -47,7 +47,8 @@ static const struct command commands[] = {
 
 void ctl_usage(FILE *to)
 {
-	fputs("margravectl [--socket PATH] [--json] COMMAND\n\n", to);
+	fputs("margravectl [--socket PATH] [--json] COMMAND\nmargravectl --version | --help\n\n",
+	      to);
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		fprintf(to, "  %-12s %-26s %s\n", commands[i].name, commands[i].args,
 			commands[i].help);
@@ -115,18 +116,38 @@ const char *ctl_nearest(const char *word)
 	return best;
 }
 
-/* What was typed may hold anything: nothing of it moves the cursor. */
+void ctl_typed(const char *word, FILE *to)
+{
+	fputc('"', to);
+	for (size_t i = 0; word[i] && i < 64; i++)
+		fputc(word[i] >= ' ' && word[i] <= '~' ? word[i] : '?', to);
+	fputc('"', to);
+}
+
 static int unknown_command(const char *word)
 {
 	const char *near = ctl_nearest(word);
 
-	fputs("margravectl: there is no command \"", stderr);
-	for (size_t i = 0; word[i] && i < 64; i++)
-		fputc(word[i] >= ' ' && word[i] <= '~' ? word[i] : '?', stderr);
+	fputs("margravectl: there is no command ", stderr);
+	ctl_typed(word, stderr);
 	if (near)
-		fprintf(stderr, "\"; did you mean \"%s\"?\n", near);
+		fprintf(stderr, "; did you mean \"%s\"?\n", near);
 	else
-		fputs("\"; margravectl --help names them all\n", stderr);
+		fputs("; margravectl --help names them all\n", stderr);
+	return CTL_USAGE;
+}
+
+static int bad_arguments(const struct command *command, int argc, char **argv)
+{
+	fprintf(stderr, "margravectl: %s takes %s, and not ", command->name,
+		command->args[0] ? command->args : "no argument");
+	if (argc == 0)
+		fputs("nothing", stderr);
+	for (int i = 0; i < argc; i++) {
+		fputs(i ? " " : "", stderr);
+		ctl_typed(argv[i], stderr);
+	}
+	fputc('\n', stderr);
 	return CTL_USAGE;
 }
 
@@ -140,15 +161,13 @@ int ctl_command(const char *socket_path, bool json, int argc, char **argv)
 		if (strcmp(commands[i].name, argv[0]) != 0)
 			continue;
 		json_t *params = commands[i].params(argc - 1, argv + 1, &bad);
-		if (bad) {
-			fprintf(stderr, "margravectl %s %s\n", commands[i].name, commands[i].args);
-			return CTL_USAGE;
-		}
+		if (bad)
+			return bad_arguments(&commands[i], argc - 1, argv + 1);
 		int status = ctl_ask(socket_path, commands[i].name, params, &result);
 		return status == CTL_OK ? show(result, json) : status;
 	}
 	if (argc > 0)
 		return unknown_command(argv[0]);
-	ctl_usage(stderr);
+	fputs("margravectl: a command is missing; margravectl --help names them all\n", stderr);
 	return CTL_USAGE;
 }

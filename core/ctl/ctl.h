@@ -28,11 +28,14 @@ MG_MUST_CHECK int ctl_ask(const char *socket_path, const char *method, json_t *p
 MG_MUST_CHECK int ctl_command(const char *socket_path, bool json, int argc, char **argv);
 /* The command that was perhaps meant, NULL when none is near. */
 const char *ctl_nearest(const char *word);
+/* Print what was typed, in quotes: it may hold anything, and nothing of it moves the cursor. */
+void ctl_typed(const char *word, FILE *to);
 /* Print what commands there are. */
 void ctl_usage(FILE *to);
 
 /* Show an answer: objects as lines of name and value, lists of objects as tables with a head, in the order of the answer. Control characters and what is not ASCII is
- * escaped: it may be a peer's. */
+ * escaped: it may be a peer's. A name that says too little to who has not read the docs is shown as a longer one; workers that did not answer are a last line, when
+ * there are any. */
 void ctl_show(const json_t *value, FILE *to);
 
 #endif

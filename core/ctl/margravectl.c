@@ -22,10 +22,16 @@ int main(int argc, char **argv)
 		} else if (strcmp(argv[i], "--help") == 0) {
 			ctl_usage(stdout);
 			return CTL_OK;
+		} else if (strcmp(argv[i], "--version") == 0) {
+			puts("margravectl " MARGRAVE_VERSION);
+			return CTL_OK;
 		} else {
-			fprintf(stderr,
-				"margravectl: no such option, or nothing behind it; --help names "
-				"them all\n");
+			fputs("margravectl: ", stderr);
+			bool socket = strcmp(argv[i], "--socket") == 0;
+			fputs(socket ? "--socket wants a PATH" : "there is no option ", stderr);
+			if (!socket)
+				ctl_typed(argv[i], stderr);
+			fputs("; margravectl --help names them all\n", stderr);
 			return CTL_USAGE;
 		}
 	}

@@ -12,6 +12,16 @@
 
 enum { EXIT_FAULT = 1, EXIT_USAGE = 2 };
 
+struct argument {
+	const char *name, *wants; /* NULL: nothing */
+};
+
+static const struct argument arguments[] = {
+	{"--config", "a FILE"}, {"--check", "a FILE"}, {"--foreground", "--config FILE"},
+	{"--options", NULL},    {"--reference", NULL}, {"--sample", NULL},
+	{"--version", NULL},    {"--help", NULL},
+};
+
 static int usage(FILE *to, int status)
 {
 	fputs("margrave --config FILE    run, in the foreground, until SIGTERM; SIGHUP reloads\n"
@@ -24,6 +34,47 @@ static int usage(FILE *to, int status)
 	      "margrave --help\n",
 	      to);
 	return status;
+}
+
+/* What was typed may hold anything: nothing of it moves the cursor. */
+static void put_typed(const char *word)
+{
+	fputc('"', stderr);
+	for (size_t i = 0; word[i] && i < 64; i++)
+		fputc(word[i] >= ' ' && word[i] <= '~' ? word[i] : '?', stderr);
+	fputc('"', stderr);
+}
+
+static const struct argument *find(const char *word)
+{
+	for (size_t i = 0; i < sizeof(arguments) / sizeof(arguments[0]); i++) {
+		if (strcmp(word, arguments[i].name) == 0)
+			return &arguments[i];
+	}
+	return NULL;
+}
+
+/* One line of what is wrong with arguments that main() can do nothing with. */
+static int wrong(int argc, char **argv)
+{
+	const struct argument *first = argc > 1 ? find(argv[1]) : NULL,
+			      *last = argc > 1 ? find(argv[argc - 1]) : NULL;
+
+	fputs("margrave: ", stderr);
+	if (argc < 2) {
+		fputs("it is told to do nothing", stderr);
+	} else if (!first) {
+		fputs("there is no option ", stderr);
+		put_typed(argv[1]);
+	} else if (last && last->wants) {
+		fprintf(stderr, "%s wants %s", last->name, last->wants);
+	} else {
+		fprintf(stderr, "%s%s%s does not go with ", first->name, first->wants ? " " : "",
+			first->wants ? first->wants : "");
+		put_typed(argv[argc - 1]);
+	}
+	fputs("; margrave --help names all options\n", stderr);
+	return EXIT_USAGE;
 }
 
 static int check(const char *path)
@@ -52,8 +103,6 @@ static int print(const char *what)
 		puts("margrave " MARGRAVE_VERSION);
 	else if (strcmp(what, "--help") == 0)
 		return usage(stdout, 0);
-	else
-		return usage(stderr, EXIT_USAGE);
 	return ferror(stdout) ? EXIT_FAULT : 0;
 }
 
@@ -77,7 +126,8 @@ int main(int argc, char **argv)
 		return warden_run(argv[3]);
 	if (argc == 3 && strcmp(argv[1], "--check") == 0)
 		return check(argv[2]);
-	if (argc == 2)
+	const struct argument *only = argc == 2 ? find(argv[1]) : NULL;
+	if (only && !only->wants)
 		return print(argv[1]);
-	return usage(stderr, EXIT_USAGE);
+	return wrong(argc, argv);
 }
