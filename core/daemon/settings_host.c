@@ -29,7 +29,10 @@ static void check_user(struct conf_check *check, const struct settings *s)
 		conf_fault_why(check, "user", "its uid is 0",
 			       "a user who is not root, or root by that name");
 	if (!pw && (geteuid() == 0 || conf_is_set(check, "user")))
-		conf_fault_why(check, "user", "does not exist", "the name of a user");
+		conf_fault_why(check, "user", "does not exist",
+			       "the name of a user: to have this one, \"useradd --system --shell "
+			       "/usr/sbin/nologin %s\"; to try things, user = \"nobody\"",
+			       s->user);
 }
 
 /* ---- places in the file system ---- */

@@ -49,3 +49,13 @@ def test_help_is_no_fault():
     for name in ("margrave", "margravectl"):
         done = run(name, "--help")
         assert done.returncode == 0 and "--version" in done.stdout and not done.stderr
+
+
+def test_a_user_who_is_not_there_can_be_made(tmp_path):
+    config = tmp_path / "margrave.cfg"
+    config.write_text(f'user = "nobodyhasit";\nstate = "{tmp_path}/state";\nzones = ( {{ name = "lab"; listen = ( "udp:127.0.0.1:5060" ); }} );\n',
+                      encoding="utf-8")
+    done = run("margrave", "--check", str(config))
+    assert done.returncode == 1
+    line = next(line for line in done.stderr.splitlines() if "user" in line)
+    assert "does not exist" in line and "useradd --system" in line and "nologin nobodyhasit" in line and 'user = "nobody"' in line
