@@ -39,10 +39,25 @@ static void cell(const json_t *value, char out[CELL_MAX])
 	free(text);
 }
 
+/* Names of an answer that would mislead, as they are shown. */
+static const char *label(const char *key)
+{
+	static const char *const labels[][2] = {
+		{"requests", "requests under way"},
+		{"requests_total", "requests so far"},
+	};
+
+	for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++) {
+		if (strcmp(key, labels[i][0]) == 0)
+			return labels[i][1];
+	}
+	return key;
+}
+
 /* The widest cell of a column. */
 static int width_of(const json_t *rows, const char *key)
 {
-	size_t width = strlen(key), i;
+	size_t width = strlen(label(key)), i;
 	const json_t *row;
 	char text[CELL_MAX];
 
@@ -62,7 +77,8 @@ static void table(const json_t *rows, FILE *to)
 	char text[CELL_MAX];
 	size_t i;
 
-	json_object_foreach(first, key, value) fprintf(to, "%-*s  ", width_of(rows, key), key);
+	json_object_foreach(first, key, value)
+		fprintf(to, "%-*s  ", width_of(rows, key), label(key));
 	fputc('\n', to);
 	json_array_foreach(rows, i, row)
 	{
@@ -94,18 +110,24 @@ static void list(const json_t *values, FILE *to)
 	}
 }
 
+static bool is_silence(const char *key)
+{
+	return strcmp(key, "workers_silent") == 0;
+}
+
 static void object(json_t *all, FILE *to)
 {
+	json_int_t silent = json_integer_value(json_object_get(all, "workers_silent"));
 	const char *key;
 	json_t *value;
 	char text[CELL_MAX];
 
 	json_object_foreach(all, key, value)
 	{
-		if (json_is_object(value) || json_is_array(value))
+		if (json_is_object(value) || json_is_array(value) || is_silence(key))
 			continue;
 		cell(value, text);
-		fprintf(to, "%-32s %s\n", key, text);
+		fprintf(to, "%-32s %s\n", label(key), text);
 	}
 	json_object_foreach(all, key, value)
 	{
@@ -115,6 +137,9 @@ static void object(json_t *all, FILE *to)
 			fprintf(to, "\n%s\n", key);
 		ctl_show(value, to);
 	}
+	if (silent)
+		fprintf(to, "%lld of the workers did not answer in time: their rows are missing\n",
+			(long long)silent);
 }
 
 void ctl_show(const json_t *value, FILE *to)

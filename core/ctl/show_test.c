@@ -24,6 +24,13 @@ static const struct {
 	{"{\"rows\": [], \"silent\": 0}", "silent                           0\nnone\n"},
 	{"{\"up\": true, \"list\": [1.5, 2]}",
 	 "up                               yes\n\nlist\n1.5\n2\n"},
+	{"{\"requests\": 2, \"requests_total\": 900}",
+	 "requests under way               2\nrequests so far                  900\n"},
+	{"{\"rows\": [{\"requests\": 7}]}", "requests under way  \n7                   \n"},
+	{"{\"rows\": [{\"n\": 7}], \"workers_silent\": 0}", "n  \n7  \n"},
+	{"{\"rows\": [], \"workers_silent\": 0}", "none\n"},
+	{"{\"workers_silent\": 2, \"rows\": [{\"n\": 7}]}",
+	 "n  \n7  \n2 of the workers did not answer in time: their rows are missing\n"},
 	{"\"\\u001b[2J\\n\\u00e9\"", "\\x1b[2J\\x0a\\xc3\\xa9\n"},
 };
 

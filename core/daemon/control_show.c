@@ -146,12 +146,13 @@ static json_t *status(struct control *c, struct control_call *call)
 	json_t *workers = ask_all(c, status_worker);
 
 	(void)call;
-	return json_pack("{s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "version",
+	return json_pack("{s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "version",
 			 MARGRAVE_VERSION, "generation", (json_int_t)atomic_load(&n->generation),
 			 "config", conf_text_hash(c->running->loaded->text), "uptime_s",
 			 (json_int_t)((loop_clock_us() - n->started_us) / 1000000),
 			 "resident_bytes", (json_int_t)atomic_load(&n->resident), "requests",
-			 sum(n->flow_stats, FLOW_CALLS), "connections",
+			 sum(n->flow_stats, FLOW_CALLS), "requests_total",
+			 sum(n->flow_stats, FLOW_REQUESTS), "connections",
 			 sum(n->tp_stats, TP_STAT_CONNS), "calls_refused_by_kernel_filter",
 			 (json_int_t)sandbox_refused(&last), "letters_refused",
 			 (json_int_t)mailbox_refused(n->mailbox), "risks", risks_of(c->running),
@@ -202,8 +203,9 @@ static void add_target(void *arg, const struct addr *addr, uint8_t transport, un
 	char text[ADDR_TEXT_MAX];
 
 	addr_write(addr, ADDR_HOSTPORT, text);
-	json_array_append_new(arg, json_pack("{s:s, s:s, s:i, s:I}", "target", text, "transport",
-					     sip_transport_name(transport), "failures",
+	json_array_append_new(arg, json_pack("{s:s, s:s, s:s, s:i, s:I}", "target", text,
+					     "transport", sip_transport_name(transport), "state",
+					     avoided_ms ? "avoided" : "ok", "failures",
 					     (int)failures, "avoided_ms", (json_int_t)avoided_ms));
 }
 

@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 
 import pytest
-from margrave import MODULES, Daemon, Peer, free_port
+from margrave import MODULES, Daemon, Peer, free_port, status
 
 
 @pytest.fixture(scope="module", name="daemon")
@@ -45,9 +45,44 @@ def test_shows(daemon, command):
 
 
 def test_status_tells_risks_and_workers(daemon):
-    status = json.loads(daemon.ctl("--json", "status").stdout)
-    assert [risk.split(":")[0] for risk in status["risks"]] == ["open-relay"]
-    assert len(status["workers"]["rows"]) == 2 and status["workers"]["workers_silent"] == 0
+    told = json.loads(daemon.ctl("--json", "status").stdout)
+    assert [risk.split(":")[0] for risk in told["risks"]] == ["open-relay"]
+    assert len(told["workers"]["rows"]) == 2 and told["workers"]["workers_silent"] == 0
+
+
+def number(daemon: Daemon, key: str) -> int:
+    return json.loads(daemon.ctl("--json", "status").stdout)[key]
+
+
+def test_status_counts_what_is_under_way_and_what_was(daemon):
+    before = number(daemon, "requests_total")
+    with Peer() as peer:
+        for i in range(5):
+            peer.send(f"OPTIONS sip:127.0.0.1:{daemon.port} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:{peer.port};branch=z9hG4bKn{i}\r\nFrom: <sip:a@b>;tag=1\r\n"
+                      f"To: <sip:a@b>\r\nCall-ID: n{i}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n", ("127.0.0.1", daemon.port))
+            assert peer.receive()
+    assert number(daemon, "requests_total") == before + 5 and number(daemon, "requests") == 0
+    shown = daemon.ctl("status").stdout
+    assert re.search(r"(?m)^requests under way +0$", shown) and re.search(rf"(?m)^requests so far +{before + 5}$", shown)
+
+
+@pytest.mark.parametrize("command", ["status", "connections"])
+def test_workers_that_answer_are_no_row(daemon, command):
+    assert "workers_silent" not in daemon.ctl(command).stdout
+    assert '"workers_silent": 0' in daemon.ctl("--json", command).stdout
+
+
+def test_targets_say_whether_they_are_avoided(daemon):
+    with Peer() as gone:
+        port = gone.port
+    with Peer() as peer:
+        peer.send(f"OPTIONS sip:bob@127.0.0.1:{port} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:{peer.port};branch=z9hG4bKgone\r\nFrom: <sip:a@b>;tag=1\r\n"
+                  "To: <sip:bob@b>\r\nCall-ID: gone\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n", ("127.0.0.1", daemon.port))
+        assert status(peer.receive(5)) == 503
+    row = next(row for row in json.loads(daemon.ctl("--json", "targets").stdout)["rows"] if row["target"] == f"127.0.0.1:{port}")
+    assert row["state"] == "avoided" and row["failures"] == 1 and row["avoided_ms"] > 0
+    assert re.search(rf"(?m)^127.0.0.1:{port} +udp +avoided +1 ", daemon.ctl("targets").stdout)
+    assert daemon.wait_log(rf"info router ev=target_failed target=127.0.0.1:{port} tr=udp addr=127.0.0.1:{port} why=refused n=1")
 
 
 def test_connections_are_listed(daemon):
@@ -126,8 +161,8 @@ def test_pages(daemon):
     assert page(daemon, "/live")[0] == 200
     assert page(daemon, "/ready")[0] == 200
     assert page(daemon, "/")[0] == 404
-    status, text = page(daemon, "/metrics")
-    assert status == 200
+    code, text = page(daemon, "/metrics")
+    assert code == 200
     names = re.findall(r"(?m)^(\w+) -?\d", text)
     assert len(names) == len(set(names)) > 80
     described = set(re.findall(r"(?m)^# TYPE (\w+) (?:counter|gauge)$", text))
