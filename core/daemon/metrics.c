@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log_sink.h"
 #include "daemon/control_priv.h"
 
 static void add_table(struct http_reply *reply, const struct stats_desc *desc, size_t n,
@@ -36,10 +37,13 @@ static void add_process(struct http_reply *reply, const struct node *n)
 		"gauge\nmargrave_resident_bytes %llu\n"
 		"# HELP margrave_letters_refused_total letters between threads that found no room\n"
 		"# TYPE margrave_letters_refused_total counter\nmargrave_letters_refused_total "
-		"%llu\n",
+		"%llu\n"
+		"# HELP margrave_log_lost_total lines that standard error did not take at once\n"
+		"# TYPE margrave_log_lost_total counter\nmargrave_log_lost_total %llu\n",
 		(unsigned long long)atomic_load(&n->generation),
 		(unsigned long long)atomic_load(&n->resident),
-		(unsigned long long)mailbox_refused(n->mailbox));
+		(unsigned long long)mailbox_refused(n->mailbox),
+		(unsigned long long)log_sink_lost());
 }
 
 static void add_modules(struct http_reply *reply, const struct running *r)

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "base/ctime.h"
-#include "base/log.h"
+#include "base/log_sink.h"
 #include "daemon/control.h"
 #include "daemon/flow.h"
 #include "daemon/running_priv.h"
@@ -437,6 +437,7 @@ static void on_heartbeat(struct wheel_timer *t, uint64_t now_ms)
 	if (p->ended)
 		return; /* of the turn in which it ended */
 	atomic_store_explicit(&n->resident, overload_resident(n->statm), memory_order_relaxed);
+	log_sink_flush();
 	if (!often &&
 	    tell(n, IPC_HEARTBEAT, atomic_load(&n->generation), longest_busy_ms(n), -1) == -EPIPE)
 		loop_stop(n->loop);
@@ -495,6 +496,7 @@ int sip_process(int ipc)
 		return 1;
 	prctl(PR_SET_NAME, "margrave: sip");
 	signal(SIGPIPE, SIG_IGN);
+	log_sink_open();
 	p->node.ipc = ipc;
 	p->control_fd = -1;
 	p->node.statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/log_sink.h"
 #include "daemon/warden_priv.h"
 
 #define CHECK_MS       1000
@@ -244,6 +245,7 @@ static void on_check(struct wheel_timer *t, uint64_t now_ms)
 	if (now_ms - w->checked_ms > 2ULL * CHECK_MS && !w->stops)
 		w->heard_ms = now_ms;
 	w->checked_ms = now_ms;
+	log_sink_flush();
 	if (w->child)
 		check_child(w, now_ms);
 	if (w->child && w->ready && now_ms >= w->keys_ms)
@@ -272,6 +274,7 @@ static int open_all(struct warden *w)
 	conf_faults_done(&faults);
 	if (!w->running)
 		return MG_EPARSE;
+	log_sink_open(); /* while we may open what another user has */
 	int err = state_open(w);
 	if (err)
 		return err;
