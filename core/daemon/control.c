@@ -42,6 +42,7 @@ static bool flush(struct control_client *client)
 	free(client->answer);
 	client->answer = NULL;
 	client->out = client->sent = 0;
+	client->idle_s = 0;
 	return loop_watch_set(&client->watch, client->waits_reload ? 0 : LOOP_READ) == 0;
 }
 
@@ -86,6 +87,7 @@ static bool request(struct control_client *client, size_t n)
 	else
 		result = control_command(client->control, method, &call);
 	json_decref(all);
+	client->idle_s = 0;
 	client->waits_reload = call.wait;
 	if (call.wait)
 		return loop_watch_set(&client->watch, 0) == 0;
@@ -132,12 +134,39 @@ static void on_client(struct loop_watch *watch, unsigned events)
 		client_free(client);
 }
 
+/* A second has passed. It is counted, not looked up: while this thread waited for workers, nobody was idle. */
+static void on_second(struct wheel_timer *t, uint64_t now_ms)
+{
+	struct control *c = container_of(t, struct control, second);
+	struct control_client *next;
+
+	for (struct control_client *client = c->clients; client; client = next) {
+		next = client->next;
+		if (!client->waits_reload && ++client->idle_s > CONTROL_IDLE_S)
+			client_free(client);
+	}
+	if (c->clients)
+		wheel_add(loop_wheel(c->loop), t, now_ms + 1000);
+}
+
+/* Who has been idle longest goes, before somebody who waits for a reload does: those are few, and hear of its end. */
+static void make_room(struct control *c)
+{
+	struct control_client *goes = c->clients;
+
+	for (struct control_client *client = c->clients; client; client = client->next) {
+		if (client->waits_reload != goes->waits_reload ? goes->waits_reload
+							       : client->idle_s >= goes->idle_s)
+			goes = client; /* of equals the one that came first */
+	}
+	client_free(goes);
+}
+
 static void on_accept(struct loop_watch *watch, unsigned events)
 {
 	struct control *c = container_of(watch, struct control, accept);
 	int fd = accept4(c->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	struct control_client *client =
-		fd >= 0 && c->n_clients < CONTROL_CLIENTS_MAX ? calloc(1, sizeof(*client)) : NULL;
+	struct control_client *client = fd >= 0 ? calloc(1, sizeof(*client)) : NULL;
 
 	(void)events;
 	if (!client) {
@@ -145,6 +174,10 @@ static void on_accept(struct loop_watch *watch, unsigned events)
 			close(fd);
 		return;
 	}
+	if (c->n_clients == CONTROL_CLIENTS_MAX)
+		make_room(c);
+	if (c->n_clients == 0)
+		wheel_add(loop_wheel(c->loop), &c->second, loop_now_ms(c->loop) + 1000);
 	client->control = c;
 	client->fd = fd;
 	client->next = c->clients;
@@ -276,8 +309,10 @@ static void release(struct control *c)
 		client_free(c->clients);
 	http_free(c->http);
 	loop_unwatch(&c->accept);
-	if (c->loop)
+	if (c->loop) {
 		wheel_del(loop_wheel(c->loop), &c->reload_timeout);
+		wheel_del(loop_wheel(c->loop), &c->second);
+	}
 	loop_waker_free(c->waker);
 	loop_free(c->loop);
 	if (c->fd >= 0)
@@ -305,6 +340,7 @@ struct control *control_start(struct node *node, int socket_fd)
 	c->metrics_fd = -1;
 	pthread_mutex_init(&c->lock, NULL);
 	wheel_timer_init(&c->reload_timeout, on_reload_timeout);
+	wheel_timer_init(&c->second, on_second);
 	c->loop = loop_new(&o);
 	c->waker = c->loop ? loop_waker_new(c->loop, on_wake, c, "control wake") : NULL;
 	if (!c->waker ||

@@ -14,6 +14,7 @@
 #define CONTROL_LINE_MAX    65536
 #define CONTROL_RELOAD_MS   20000 /* who asked for a reload waits no longer for how it went */
 #define CONTROL_ASK_MS      2000  /* nor for a worker */
+#define CONTROL_IDLE_S      10    /* from one request to the next, with the way of its answer */
 
 struct control_client {
 	struct loop_watch watch;
@@ -21,6 +22,7 @@ struct control_client {
 	struct control_client *next;
 	int fd;
 	size_t in, out, sent; /* bytes of line and answer */
+	unsigned idle_s;      /* since it came, asked or had all of its answer */
 	char *answer;
 	bool waits_reload; /* its answer comes with the end of the reload */
 	json_t *id;
@@ -37,6 +39,7 @@ struct control {
 	struct loop_watch accept;
 	struct control_client *clients;
 	unsigned n_clients;
+	struct wheel_timer second; /* while there are clients */
 	struct http *http;
 	struct wheel_timer reload_timeout;
 	/* said by other threads, under `lock` */

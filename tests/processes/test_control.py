@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The operator's socket, margravectl, and the figures over HTTP (G-5, P-14)."""
+import contextlib
 import json
 import re
 import socket
+import time
 import urllib.error
 import urllib.request
 
 import pytest
 from margrave import MODULES, Daemon, Peer, free_port, status
+
+
+CLIENTS_MAX, IDLE_S = 16, 10  # control_priv.h
+SERVED_S = 1.5
 
 
 @pytest.fixture(scope="module", name="daemon")
@@ -147,6 +153,54 @@ def test_too_many_clients_are_turned_away(daemon):
         for client in clients:
             client.close()
     assert daemon.ctl("status").returncode == 0
+
+
+def connected(daemon: Daemon) -> socket.socket:
+    client = socket.socket(socket.AF_UNIX)
+    client.connect(str(daemon.folder / "state/control.sock"))
+    client.settimeout(20)
+    return client
+
+
+def test_silent_clients_give_way(daemon):
+    """As many as there is room for hold their connections and say nothing, or half of something: who asks is served at once."""
+    clients = [connected(daemon) for _ in range(CLIENTS_MAX)]
+    try:
+        for client in clients[::2]:
+            client.sendall(b'{"jsonrpc": "2.0",')
+        for _ in range(3):
+            begin = time.monotonic()
+            assert daemon.ctl("status").returncode == 0
+            assert time.monotonic() - begin < SERVED_S
+        assert clients[0].recv(1) == b""  # the first to come is the first to go
+        # a good one stays in use while it uses it
+        asks = connected(daemon)
+        for _ in range(3):
+            clients += [connected(daemon) for _ in range(CLIENTS_MAX // 2)]
+            asks.sendall(b'{"jsonrpc":"2.0","id":1,"method":"targets"}\n')
+            assert b'"result"' in asks.recv(65536)
+            time.sleep(1.1)
+        asks.close()
+    finally:
+        for client in clients:
+            client.close()
+
+
+def test_silence_ends(daemon):
+    """Nor is one that drips bytes of a request waited for."""
+    silent, drips = connected(daemon), connected(daemon)
+    begin = time.monotonic()
+    try:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            while time.monotonic() - begin < 2 * IDLE_S:
+                drips.sendall(b" ")
+                time.sleep(0.2)
+        took = time.monotonic() - begin
+        assert IDLE_S - 1 < took < IDLE_S + 5
+        assert silent.recv(1) == b""
+    finally:
+        silent.close()
+        drips.close()
 
 
 def page(daemon: Daemon, path: str) -> tuple[int, str]:
