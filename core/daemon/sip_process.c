@@ -31,7 +31,7 @@ struct process {
 	struct wheel_timer heartbeat;
 	int control_fd;
 	struct running *next; /* being entered by the workers, NULL: none */
-	bool ended;
+	bool ended, hasty;    /* `hasty`: it was said that what is under way is not waited for */
 };
 
 static void say(enum log_level level, const char *event, uint64_t generation, const char *hash,
@@ -311,8 +311,24 @@ static void check_entered(struct process *p)
 
 /* ---- the warden speaks ---- */
 
+/* Once, and once more when it is not waited any more. */
+static void say_stopping(struct process *p, bool graceful)
+{
+	struct log_line l;
+
+	if (p->hasty || (p->node.stopping && graceful))
+		return;
+	p->hasty = !graceful;
+	log_begin(&l, LOG_INFO, "sip", "stopping");
+	log_str(&l, "mode", graceful ? "drain" : "now");
+	if (p->node.flow_stats)
+		log_u64(&l, "requests", stats_sum(p->node.flow_stats, FLOW_CALLS));
+	log_end(&l);
+}
+
 static void stop(struct process *p, bool graceful)
 {
+	say_stopping(p, graceful);
 	p->node.stopping = true;
 	for (unsigned i = 0; i < p->node.workers; i++) {
 		if (p->node.worker[i].thread)
@@ -514,6 +530,8 @@ int sip_process(int ipc)
 			  loop_now_ms(p->node.loop) + HEARTBEAT_MS);
 		err = loop_run(p->node.loop);
 		finish(p);
+		if (p->node.stopping)
+			say(LOG_INFO, "stopped", 0, NULL, 0);
 	}
 	bool good = err == 0 && !p->ended;
 	pthread_mutex_destroy(&p->node.posting);

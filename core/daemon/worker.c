@@ -175,12 +175,21 @@ void worker_enter(struct worker *w, struct running *running)
 
 /* ---- once a second ---- */
 
+static bool draining(const struct worker *w)
+{
+	return atomic_load_explicit(&w->stop, memory_order_relaxed);
+}
+
 static const char *why_refused(const struct worker *w)
 {
+	if (draining(w))
+		return "draining";
 	if (w->overload.memory_full)
 		return "memory";
-	return txn_load(w->txn) >= w->running->overload.transactions_percent ? "transactions"
-									     : "delay";
+	if (txn_load(w->txn) >= w->running->overload.transactions_percent)
+		return "transactions";
+	return w->overload.level >= OVERLOAD_CLASSES && !list_empty(&w->leaving) ? "listener_gone"
+										 : "delay";
 }
 
 /* Tables with no more room name themselves, and so does the node when it refuses work. */
@@ -199,6 +208,7 @@ static void say_full(struct worker *w, uint64_t now_ms)
 	full_say(&w->full[FULL_CLIENTS], stats_sum(n->txn_stats, TXN_STAT_CLIENTS_REFUSED), NULL,
 		 now_ms);
 	full_say(&w->full[FULL_MAILBOX], mailbox_refused(n->mailbox), NULL, now_ms);
+	w->full[FULL_WORK].event = draining(w) ? "refused" : "overload";
 	full_say(&w->full[FULL_WORK], work, why_refused(w), now_ms);
 }
 
@@ -214,6 +224,7 @@ static void on_tick(struct wheel_timer *t, uint64_t now_ms)
 	stats_set(w->node->flow_stats, w->index, FLOW_QUEUE_US, w->overload.delay_us);
 	if (w->index == 0)
 		say_full(w, now_ms);
+	route_tick(w->route);
 	if (done)
 		atomic_store(&w->idle, true);
 	wheel_add(loop_wheel(w->loop), t,

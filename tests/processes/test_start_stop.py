@@ -50,7 +50,7 @@ def test_exit_codes(args, code):
     if code == 0:
         assert done.stdout and not done.stderr
     if code == 2:
-        assert "--config FILE" in done.stderr and not done.stdout
+        assert "margrave --help" in done.stderr and not done.stdout
 
 
 def test_sample_is_right(tmp_path):
@@ -84,6 +84,7 @@ def test_serves_and_ends(daemon):
         assert status(final(peer)) == 200
     child = daemon.child()
     assert daemon.stop() == 0
+    assert re.findall(r"(?m)^info sip (ev=stop.*)$", daemon.log_text()) == ["ev=stopping mode=drain requests=0", "ev=stopped"]
     with pytest.raises(ProcessLookupError):
         os.kill(child, 0)
     assert not (daemon.folder / "state/control.sock").exists()
@@ -102,6 +103,21 @@ def test_waits_for_calls_under_way(daemon):
         time.sleep(0.5)
         assert daemon.process.poll() is None
         daemon.process.send_signal(signal.SIGTERM)
+        assert daemon.process.wait(timeout=5) == 0
+    assert re.findall(r"(?m)^info sip (ev=stop.*)$", daemon.log_text()) == [
+        "ev=stopping mode=drain requests=1", "ev=stopping mode=now requests=1", "ev=stopped"]
+
+
+def test_who_calls_while_it_drains_is_told_from_overload(daemon):
+    with Peer() as uac, Peer() as uas, Peer() as late:
+        Call(uac, uas, daemon.address).offer().ring()
+        assert daemon.ctl("stop").returncode == 0
+        daemon.wait_log("ev=stopping mode=drain")
+        late.send(request(late, "OPTIONS", f"sip:127.0.0.1:{daemon.port}"), daemon.address)
+        assert status(final(late)) == 503
+        daemon.wait_log("warning sip ev=refused why=draining act=refuse n=1")
+        assert "ev=overload" not in daemon.log_text()
+        assert daemon.ctl("stop", "--now").returncode == 0
         assert daemon.process.wait(timeout=5) == 0
 
 
