@@ -503,6 +503,9 @@ static void finish(struct process *p)
 	mg_wipe(&n->keys, sizeof(n->keys));
 }
 
+/* What all processes of the name, or of the service, get at once when the operator means the warden: it says by messages what is to be done, and kills when it must. */
+static const int for_the_warden[] = {SIGHUP, SIGINT, SIGTERM};
+
 int sip_process(int ipc)
 {
 	struct process *p = calloc(1, sizeof(*p));
@@ -512,6 +515,8 @@ int sip_process(int ipc)
 		return 1;
 	prctl(PR_SET_NAME, "margrave: sip");
 	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < sizeof(for_the_warden) / sizeof(for_the_warden[0]); i++)
+		signal(for_the_warden[i], SIG_IGN);
 	log_sink_open();
 	p->node.ipc = ipc;
 	p->control_fd = -1;

@@ -92,6 +92,25 @@ static int greet(struct warden *w)
 	return err ? err : holding_send(w->running, w->ipc);
 }
 
+/* Signals that are meant for us and reach the child too, as those to all processes of a service, must not be heard in it: not by our handlers before it is another
+ * program, nor end it before it ignores them itself. */
+static pid_t fork_deaf(void)
+{
+	static const int ours[] = {SIGHUP, SIGINT, SIGTERM};
+	sigset_t all, before;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
+	pid_t pid = fork();
+	if (pid) {
+		sigprocmask(SIG_SETMASK, &before, NULL);
+		return pid;
+	}
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		signal(ours[i], SIG_IGN);
+	return 0;
+}
+
 int child_start(struct warden *w)
 {
 	int pair[2], room = 4 << 20;
@@ -101,7 +120,7 @@ int child_start(struct warden *w)
 	(void)setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
 	memset(w->ring, 0, sizeof(*w->ring));
 	(void)setenv("GLIBC_TUNABLES", MALLOC_TUNABLES, 0); /* an operator's own stand */
-	pid_t pid = fork();
+	pid_t pid = fork_deaf();
 	if (pid == 0) {
 		close(pair[0]);
 		become(pair[1]);

@@ -142,8 +142,7 @@ def pretend_busy(daemon: Daemon, port: int, parsed: bool = True) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
-@pytest.mark.parametrize("signo,kept_away", [(signal.SIGSEGV, True), (signal.SIGABRT, True), (signal.SIGBUS, True), (signal.SIGKILL, False),
-                                             (signal.SIGTERM, False)])
+@pytest.mark.parametrize("signo,kept_away", [(signal.SIGSEGV, True), (signal.SIGABRT, True), (signal.SIGBUS, True), (signal.SIGKILL, False)])
 def test_poison(daemon, signo, kept_away):
     if sanitized() and signo in (signal.SIGSEGV, signal.SIGBUS):
         pytest.skip("a sanitizer makes an exit of it")
