@@ -1,125 +1,105 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Standard error is a pipe, a terminal or a socket that nobody reads: neither process waits for it, and what was lost is told."""
-import fcntl
-import os
-import pty
+"""What the log says of a call: nothing of a good one, why a target failed, and at debug each step (docs/log.md)."""
+import contextlib
 import re
-import signal
 import socket
-import subprocess
-import time
-import tty
+import threading
 
 import pytest
-from margrave import MODULES, Daemon, Peer, bin_folder, free_port, status
-from sip_call import request as sip_request
+from margrave import MODULES, Daemon, Peer, free_port, status
+from sip_call import Call, final, place, request
 
-END_S = 20
-
-
-def ends(kind: str) -> tuple[int, int]:
-    """What reads, and what the daemon writes to."""
-    if kind == "pipe":
-        return os.pipe()
-    if kind == "socket":
-        ours, theirs = socket.socketpair()
-        return ours.detach(), theirs.detach()
-    ours, theirs = pty.openpty()
-    tty.setraw(theirs)
-    return ours, theirs
+HOSTILE = 'a"b\\x0a\\c'  # what a Call-ID may hold: word characters of RFC 3261
 
 
-class Heard:
-    """A daemon with the other end of its standard error, which is read when we want."""
+@contextlib.contextmanager
+def names_nobody_has():
+    """A name server that knows no name; its port."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(0.1)
+        over = threading.Event()
 
-    def __init__(self, folder, kind: str):
-        port = free_port()
-        self.daemon = Daemon(folder, f'zones = ( {{ name = "lab"; listen = ( "udp:127.0.0.1:{port}" ); }} );\n{MODULES}', workers=1)
-        self.address = ("127.0.0.1", port)
-        self.end, self.theirs = ends(kind)
-        self.text = ""
-        os.set_blocking(self.end, False)
-        self.daemon.process = subprocess.Popen([bin_folder() / "margrave", "--config", self.daemon.config], stdin=subprocess.DEVNULL,
-                                               stdout=subprocess.DEVNULL, stderr=self.theirs, start_new_session=True)
+        def serve():
+            while not over.is_set():
+                with contextlib.suppress(TimeoutError):
+                    query, peer = server.recvfrom(4096)
+                    end = query.index(b"\0", 12) + 5
+                    server.sendto(query[:2] + b"\x81\x83" + query[4:6] + b"\0" * 6 + query[12:end], peer)
 
-    def read(self) -> str:
+        thread = threading.Thread(target=serve)
+        thread.start()
         try:
-            while more := os.read(self.end, 65536):
-                self.text += more.decode("latin-1")
-        except BlockingIOError:
-            pass
-        return self.text
-
-    def wait(self, pattern: str, after: int = 0) -> None:
-        until = time.monotonic() + END_S
-        while not re.search(pattern, self.read()[after:]):
-            assert time.monotonic() < until, self.text
-            time.sleep(0.02)
-
-    def asks(self, peer: Peer) -> int:
-        peer.send(sip_request(peer, "OPTIONS", f"sip:127.0.0.1:{self.address[1]}"), self.address)
-        return status(peer.receive())
-
-    def close(self) -> None:
-        self.daemon.kill()
-        os.close(self.end)
-        os.close(self.theirs)
+            yield server.getsockname()[1]
+        finally:
+            over.set()
+            thread.join()
 
 
-@pytest.fixture(name="heard", params=["pipe", "socket", "terminal"])
-def running(tmp_path, request):
-    heard = Heard(tmp_path, request.param)
-    try:
-        heard.wait("ev=running ")
-        yield heard
-    finally:
-        heard.close()
+@pytest.fixture(name="daemon")
+def running(tmp_path):
+    port = free_port()
+    with names_nobody_has() as dns, Daemon(
+            tmp_path, f'zones = ( {{ name = "lab"; listen = ( "udp:127.0.0.1:{port}" ); }} );\n'
+                      f'dns = {{ nameservers = ( "127.0.0.1:{dns}" ); }};\n{MODULES}', workers=1) as daemon:
+        daemon.port, daemon.address = port, ("127.0.0.1", port)
+        yield daemon
 
 
-def fill(theirs: int) -> None:
-    """Leave no room, without a change of the description that the daemon was given."""
-    try:
-        own = os.open(f"/proc/self/fd/{theirs}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
-    except OSError:  # a socket is not opened again
-        with socket.fromfd(theirs, socket.AF_UNIX, socket.SOCK_STREAM) as s:
-            try:
-                while s.send(b"x", socket.MSG_DONTWAIT):
-                    pass
-            except BlockingIOError:
-                return
-    try:
-        while os.write(own, b"x"):
-            pass
-    except BlockingIOError:
-        os.close(own)
+def lines(daemon: Daemon, after: int) -> list[str]:
+    return [re.sub(r"(branch=z9hG4bK)\S+", r"\1", line) for line in daemon.log_text()[after:].splitlines()]
 
 
-def test_a_reader_that_stands_still(heard):
+def ask(daemon: Daemon, uri: str, **change: str) -> int:
     with Peer() as peer:
-        assert heard.asks(peer) == 200
-        assert not fcntl.fcntl(heard.theirs, fcntl.F_GETFL) & os.O_NONBLOCK  # what it shares with us stays as it is
-        fill(heard.theirs)
-        generation = heard.daemon.metrics()["margrave_generation"]
-        heard.daemon.process.send_signal(signal.SIGHUP)
-        until = time.monotonic() + END_S
-        while heard.daemon.metrics()["margrave_generation"] == generation:  # both processes have said that they did
-            assert time.monotonic() < until
-            time.sleep(0.02)
-        for _ in range(20):
-            peer.send(b"OPTIONS sip:x SIP/2.0\r\nVia: nonsense\r\n\r\n", heard.address)
-            assert heard.asks(peer) == 200
-        lost = heard.daemon.metrics()["margrave_log_lost_total"]
-        assert lost > 0
-        child = heard.daemon.child()
-        before = len(heard.read())
-        # told by both, even if nothing else is to be said
-        heard.wait(r"(?s)warning log ev=log_lost n=\d+\n.*warning log ev=log_lost n=\d+\n", before)
-        told = [int(n) for n in re.findall(r"ev=log_lost n=(\d+)", heard.text[before:])]
-        assert sum(told) >= lost
-        assert heard.daemon.child() == child and "sip_process_silent" not in heard.text
+        peer.send(request(peer, "INVITE", uri, **change), daemon.address)
+        return status(final(peer, 5))
 
 
-def test_it_ends_all_the_same(heard):
-    fill(heard.theirs)
-    heard.daemon.process.send_signal(signal.SIGTERM)
-    assert heard.daemon.process.wait(timeout=END_S) == 0
+def test_each_503_has_a_reason(daemon):
+    after, closed = len(daemon.log_text()), free_port()
+    for uri, said in [
+        (f"sip:bob@127.0.0.1:{closed}", f"target=127.0.0.1:{closed} tr=udp addr=127.0.0.1:{closed} why=refused"),
+        ("sip:bob@nobody.example", "target=nobody.example why=unknown_host"),
+        (f"sip:bob@127.0.0.1:{closed};transport=ws", f"target=127.0.0.1:{closed} tr=ws why=no_transport"),
+    ]:
+        assert ask(daemon, uri) == 503
+        daemon.wait_log(f"(?m)^info router ev=target_failed {re.escape(said)} n=1$", 5)
+    for _ in range(50):
+        assert ask(daemon, "sip:bob@nobody.example") == 503
+    assert 3 <= len(lines(daemon, after)) <= 6  # and not one a call: a summary in ten seconds
+
+
+def test_a_good_call_says_nothing_but_at_debug(daemon):
+    after = len(daemon.log_text())
+    with Peer() as uac, Peer() as uas:
+        Call(uac, uas, daemon.address).offer().answer()
+        assert lines(daemon, after) == []
+        assert daemon.ctl("loglevel", "debug").returncode == 0
+        Call(uac, uas, daemon.address).offer().answer()
+        call = rf" call_id=\S+ m=INVITE target=sip:\S+@{place(uas)} tr=udp addr={place(uas)} branch=z9hG4bK"
+        daemon.wait_log(rf"(?m)^debug router ev=forwarded{call}\S+$", 5, after)
+        daemon.wait_log(rf"(?m)^debug router ev=answered call_id=\S+ m=INVITE status=200 why=relayed addr={place(uas)}$", 5, after)
+
+
+def test_a_failed_call_at_debug(daemon):
+    assert daemon.ctl("loglevel", "debug").returncode == 0
+    after, closed = len(daemon.log_text()), free_port()
+    assert ask(daemon, f"sip:bob@127.0.0.1:{closed};x=y", Call_ID=HOSTILE) == 503
+    daemon.wait_log("ev=answered", 5, after)
+    call = r'call_id="a\"b\\x0a\\c" m=INVITE'
+    hop = f"target=127.0.0.1:{closed} tr=udp addr=127.0.0.1:{closed} why=refused"
+    assert lines(daemon, after) == [
+        f'debug router ev=forwarded {call} target="sip:bob@127.0.0.1:{closed};x=y" tr=udp addr=127.0.0.1:{closed} branch=z9hG4bK',
+        f"debug router ev=branch_failed {call} {hop}",
+        f"info router ev=target_failed {hop} n=1",
+        f"debug router ev=answered {call} status=503 why=refused",
+    ]
+    assert daemon.ctl("loglevel", "info").returncode == 0
+    after = len(daemon.log_text())
+    assert ask(daemon, f"sip:bob@127.0.0.1:{closed}") == 503
+    assert "debug" not in daemon.log_text()[after:]
+
+
+def test_risks_can_be_read(daemon):
+    assert re.search(r'(?m)^warning sip ev=risk_accepted risk="open-relay: anybody can [^"\\]*"$', daemon.log_text()), daemon.log_text()
