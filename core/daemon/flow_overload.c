@@ -71,8 +71,7 @@ static bool is_emergency(const struct worker *w, struct sip_msg *msg)
 	return false;
 }
 
-enum overload_class flow_class(const struct worker *w, struct sip_msg *msg,
-			       const struct mg_source *source)
+static bool claims_dialog(struct sip_msg *msg)
 {
 	struct sip_where at;
 	const struct sip_nameaddr *to;
@@ -81,12 +80,15 @@ enum overload_class flow_class(const struct worker *w, struct sip_msg *msg,
 	case SIP_METHOD_ACK:
 	case SIP_METHOD_BYE:
 	case SIP_METHOD_CANCEL:
-	case SIP_METHOD_PRACK: return OVERLOAD_DIALOG;
-	default: break;
+	case SIP_METHOD_PRACK: return true;
+	default: to = sip_to(msg, &at); return to && to->tag.n;
 	}
-	to = sip_to(msg, &at);
-	if (to && to->tag.n)
-		return OVERLOAD_DIALOG;
+}
+
+/* Of a request that is in no dialog. */
+static enum overload_class class_of_new(const struct worker *w, struct sip_msg *msg,
+					const struct mg_source *source)
+{
 	if (msg->method == SIP_METHOD_INVITE) {
 		if (is_emergency(w, msg))
 			return OVERLOAD_EMERGENCY;
@@ -99,27 +101,47 @@ enum overload_class flow_class(const struct worker *w, struct sip_msg *msg,
 	return OVERLOAD_REST;
 }
 
-/* Phones take a 503 for a dead server and stop; a 480 is an answer to this call. */
-void flow_refuse_overload(struct worker *w, struct tp_rx *rx, const struct mg_source *source)
+enum overload_class flow_class(const struct worker *w, struct sip_msg *msg,
+			       const struct mg_source *source)
 {
-	char seconds[12];
-	bool phone = source->zone && source->zone->trust == MG_PHONES &&
-		     rx->msg->method == SIP_METHOD_INVITE;
-	size_t n = 0;
+	return claims_dialog(msg) ? OVERLOAD_DIALOG : class_of_new(w, msg, source);
+}
 
-	for (uint32_t v = overload_retry_after(&w->overload, &w->running->overload);
-	     v > 0 || n == 0; v /= 10)
-		seconds[sizeof(seconds) - ++n] = (char)('0' + v % 10);
-	struct sip_extra extra = {.id = SIP_H_RETRY_AFTER,
-				  .value = sv_of(seconds + sizeof(seconds) - n, n)};
-	struct sip_response r = {.status = phone ? 480 : 503, .extra = &extra, .extras = 1};
+/* Phones take a 503 for a dead server and stop; a 480 is an answer to this call. */
+bool flow_refusal(struct worker *w, const struct sip_msg *msg, const struct mg_source *source,
+		  struct flow_refusal *refusal)
+{
+	bool phone = source->zone && source->zone->trust == MG_PHONES &&
+		     msg->method == SIP_METHOD_INVITE;
+	size_t n = 0, room = sizeof(refusal->seconds);
 
 	if (!source->known && !source->proven && w->overload.level < OVERLOAD_USER) {
 		flow_count(w, FLOW_OVERLOAD_DROP);
-		return;
+		return false;
 	}
+	for (uint32_t v = overload_retry_after(&w->overload, &w->running->overload);
+	     v > 0 || n == 0; v /= 10)
+		refusal->seconds[room - ++n] = (char)('0' + v % 10);
+	refusal->extra = (struct sip_extra){.id = SIP_H_RETRY_AFTER,
+					    .value = sv_of(refusal->seconds + room - n, n)};
+	refusal->response = (struct sip_response){
+		.status = phone ? 480 : 503, .extra = &refusal->extra, .extras = 1};
+	return true;
+}
+
+void flow_count_refused(struct worker *w)
+{
 	flow_count(w, w->overload.memory_full ? FLOW_REFUSED_MEMORY : FLOW_OVERLOAD);
-	flow_answer(w, rx->msg, &rx->flow, &r, false);
+}
+
+void flow_refuse_overload(struct worker *w, struct tp_rx *rx, const struct mg_source *source)
+{
+	struct flow_refusal refusal;
+
+	if (!flow_refusal(w, rx->msg, source, &refusal))
+		return;
+	flow_count_refused(w);
+	flow_answer(w, rx->msg, &rx->flow, &refusal.response, false);
 }
 
 bool flow_admit(struct worker *w, enum overload_class class_, unsigned owner)
@@ -129,6 +151,18 @@ bool flow_admit(struct worker *w, enum overload_class class_, unsigned owner)
 		return false;
 	unsigned level = atomic_load_explicit(&w->node->level[owner].level, memory_order_relaxed);
 	return overload_admit_to(&w->overload, class_, (double)level / OVERLOAD_LEVEL_ONE);
+}
+
+bool flow_admit_unproven(struct worker *w, struct sip_msg *msg, const struct tp_flow *flow,
+			 const struct mg_source *source)
+{
+	/* anything else was judged as what it is when it came (flow.c) */
+	if (msg->method == SIP_METHOD_ACK || msg->method == SIP_METHOD_CANCEL ||
+	    !claims_dialog(msg))
+		return true;
+	if (!flow->proven && tp_listener_gone(w->tp, flow->listener))
+		return false;
+	return flow_admit(w, class_of_new(w, msg, source), w->index);
 }
 
 /* ---- calls lately handed to their owners ---- */

@@ -59,6 +59,19 @@ static void refuse_allow(struct call *call, unsigned status)
 	refuse(call, &r);
 }
 
+/* There is no room for it: as overload refuses. */
+static void refuse_room(struct call *call)
+{
+	struct flow_refusal refusal;
+
+	if (!flow_refusal(call->worker, call->kept->msg, &call->request.source, &refusal)) {
+		end(call, 0);
+		return;
+	}
+	flow_count_refused(call->worker);
+	refuse(call, &refusal.response);
+}
+
 /* What a verdict other than NEXT leads to. Returns whether it was one. */
 static bool settled(struct call *call, struct mg_verdict v)
 {
@@ -101,7 +114,7 @@ int flow_begin_server(struct call *call)
 {
 	if (call->server || call->ctx)
 		return 0;
-	call->server = txn_server_new(call->worker->txn, call->kept);
+	call->server = txn_server_new(call->worker->txn, call->kept, call->in.in_dialog);
 	if (!call->server)
 		return MG_ELIMIT;
 	txn_server_set_user(call->server, call);
@@ -381,6 +394,11 @@ static void begin(struct worker *w, struct tp_rx *rx)
 		return;
 	}
 	note_dialog(call);
+	if (!call->in.in_dialog &&
+	    !flow_admit_unproven(w, kept->msg, &kept->flow, &call->request.source)) {
+		refuse_room(call);
+		return;
+	}
 	flow_requested(call, chain_request(&call->request));
 }
 

@@ -13,7 +13,7 @@
 
 /* X-9, the most important first. */
 enum overload_class {
-	OVERLOAD_DIALOG, /* ACK, BYE, CANCEL, PRACK and whatever is in a dialog */
+	OVERLOAD_DIALOG, /* ACK, CANCEL, and whatever a token proves to be in a dialog */
 	OVERLOAD_EMERGENCY,
 	OVERLOAD_TRUNK,    /* INVITE of a carrier or a known source */
 	OVERLOAD_USER,     /* INVITE of others */

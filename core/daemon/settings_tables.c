@@ -196,7 +196,8 @@ static const struct conf_option transactions_options[] = {
 	INT_OPTION(TRANSACTIONS, t4_ms, "milliseconds", 1000, 32000, "5000",
 		   "how long a message stays in the network (T4)"),
 	INT_OPTION(TRANSACTIONS, servers_max, "transactions", 1000, 50000000, "4000000",
-		   "server transactions, lingering ones included"),
+		   "server transactions, lingering ones included; a tenth is kept for requests in "
+		   "dialogs"),
 	INT_OPTION(TRANSACTIONS, clients_max, "transactions", 1000, 50000000, "4000000",
 		   "client transactions, lingering ones included"),
 	INT_OPTION(TRANSACTIONS, suspended_max, "requests", 10, 1000000, "10000",
@@ -267,7 +268,7 @@ static const struct conf_option overload_options[] = {
 	INT_OPTION(OVERLOAD, queue_delay_ms, "milliseconds", 5, 5000, "50",
 		   "messages that wait longer before they are handled mean overload"),
 	INT_OPTION(OVERLOAD, transactions_percent, "percent", 10, 100, "90",
-		   "so much of the transactions in use means overload"),
+		   "so much in use of the transactions that new requests may have means overload"),
 	{.name = "memory_max_mib",
 	 .type = CONF_AUTO,
 	 .min = 16,

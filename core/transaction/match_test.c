@@ -191,7 +191,7 @@ static void lacking(void **unused)
 			assert_int_equal(txn_request(world.table, &first.rx, &server),
 					 k == 2 ? TXN_CANCEL : TXN_NEW);
 			assert_null(server);
-			assert_null(txn_server_new(world.table, &first.kept));
+			assert_null(txn_server_new(world.table, &first.kept, false));
 			txn_ack_passes(world.table, msg);
 		}
 }
@@ -292,7 +292,7 @@ static void cancel(void **unused)
 	/* The CANCEL is a transaction too: its retransmission gets its answer again. */
 	c.branch = NULL;
 	arrive_at(&second, &c);
-	struct txn_server *own = txn_server_new(world.table, &second.kept);
+	struct txn_server *own = txn_server_new(world.table, &second.kept, false);
 	assert_non_null(own);
 	assert_false(txn_server_is_invite(own));
 	reply(own, 200);

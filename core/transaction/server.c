@@ -152,13 +152,14 @@ static struct addr way_back(const struct txn_table *table, const struct tp_kept 
 	return to.addr;
 }
 
-struct txn_server *txn_server_new(struct txn_table *table, const struct tp_kept *kept)
+struct txn_server *txn_server_new(struct txn_table *table, const struct tp_kept *kept,
+				  bool in_dialog)
 {
 	struct sip_msg *msg = kept->msg;
 	bool invite = msg->method == SIP_METHOD_INVITE;
 	uint8_t key[TXN_KEY_LEN];
 
-	if (map_count(&table->servers) >= table->conf.servers_max) {
+	if (map_count(&table->servers) >= txn_servers_room(&table->conf, in_dialog)) {
 		txn_count(table, TXN_STAT_SERVERS_REFUSED);
 		return NULL;
 	}

@@ -4,6 +4,8 @@
  */
 #include "transaction/txn_priv.h"
 
+#define SHARE 10 /* one server in so many is for requests in dialogs */
+
 /* Without limits: those are kept by whoever begins a transaction, since they may change. */
 static int init_maps(struct txn_table *table)
 {
@@ -82,6 +84,13 @@ unsigned txn_clients(const struct txn_table *table)
 	return (unsigned)map_count(&table->clients);
 }
 
+uint32_t txn_servers_room(const struct txn_conf *conf, bool in_dialog)
+{
+	uint32_t max = conf->servers_max, kept = max < SHARE ? 1 : max / SHARE;
+
+	return in_dialog || max == 0 ? max : max - kept;
+}
+
 static unsigned percent(size_t n, uint32_t max)
 {
 	return max ? (unsigned)((uint64_t)n * 100 / max) : 100;
@@ -89,7 +98,8 @@ static unsigned percent(size_t n, uint32_t max)
 
 unsigned txn_load(const struct txn_table *table)
 {
-	unsigned servers = percent(map_count(&table->servers), table->conf.servers_max);
+	unsigned servers =
+		percent(map_count(&table->servers), txn_servers_room(&table->conf, false));
 	unsigned clients = percent(map_count(&table->clients), table->conf.clients_max);
 
 	return servers > clients ? servers : clients;

@@ -43,7 +43,7 @@ static void limits(void **unused)
 	struct asked asked[4];
 
 	(void)unused;
-	conf.servers_max = 4;
+	conf.servers_max = 5; /* one of them for dialogs */
 	conf.clients_max = 3;
 	txn_configure(world.table, &conf);
 	assert_int_equal(txn_load(world.table), 0);
@@ -72,7 +72,7 @@ static void limits(void **unused)
 	assert_int_equal(stat(TXN_STAT_LIVE), 0);
 	assert_int_equal(txn_load(world.table), 100); /* what lingers counts */
 	pass(5000);
-	conf.servers_max = 8;
+	conf.servers_max = 9;
 	conf.clients_max = 0;
 	txn_configure(world.table, &conf);
 	assert_int_equal(txn_load(world.table), 100); /* no room is full */
@@ -85,13 +85,44 @@ static void limits(void **unused)
 	assert_int_equal(stat(TXN_STAT_CLIENTS_NEW), 3);
 }
 
+/* A tenth of the servers, at least one, is for what is in a dialog: the rest may be full of anything. */
+static void kept_for_dialogs(void **unused)
+{
+	static const struct {
+		unsigned max, others;
+	} rows[] = {{0, 0}, {1, 0}, {2, 1}, {9, 8}, {10, 9}, {19, 18}, {20, 18}, {30, 27}};
+	struct txn_conf conf = world_conf;
+	unsigned n = 0;
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		conf.servers_max = rows[i].max;
+		txn_configure(world.table, &conf);
+		for (; txn_servers(world.table) < rows[i].others; n++)
+			txn_server_unref(server_of(n, "OPTIONS"));
+		uint64_t refused = stat(TXN_STAT_SERVERS_REFUSED);
+		assert_null(server_of(n++, "OPTIONS"));
+		assert_int_equal(stat(TXN_STAT_SERVERS_REFUSED), refused + 1);
+		assert_int_equal(txn_load(world.table), 100);
+	}
+	for (unsigned i = 0; i < 3; i++) { /* of the last row: 27 of 30 */
+		assert_null(server_of(n++, "BYE"));
+		struct txn_server *bye = txn_server_new(world.table, &first.kept, true);
+		assert_non_null(bye);
+		txn_server_unref(bye);
+	}
+	assert_true(txn_load(world.table) > 100);
+	assert_null(server_of(n, "BYE"));
+	assert_null(txn_server_new(world.table, &first.kept, true));
+}
+
 /* Nothing may come between TXN_NEW and its transaction; if it does, there is one all the same. */
 static void twice(void **unused)
 {
 	struct txn_server *server = serve_new(&(struct say){0}, &first);
 
 	(void)unused;
-	assert_null(txn_server_new(world.table, &first.kept));
+	assert_null(txn_server_new(world.table, &first.kept, false));
 	assert_int_equal(txn_servers(world.table), 1);
 	ask(&question, "OPTIONS", SIP_TRANSPORT_UDP);
 	assert_null(txn_client_new(world.table, sv_str(question.branch), SIP_METHOD_OPTIONS,
@@ -252,6 +283,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(limits, begin, end),
+		cmocka_unit_test_setup_teardown(kept_for_dialogs, begin, end),
 		cmocka_unit_test_setup_teardown(twice, begin, end),
 		cmocka_unit_test_setup_teardown(abandoned, begin, end),
 		cmocka_unit_test_setup_teardown(held_longer, begin, end),

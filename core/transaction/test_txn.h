@@ -421,7 +421,7 @@ static inline struct txn_server *serve_new(const struct say *s, struct arrived *
 		fprintf(stderr, "not new: %s\n", a->bytes);
 		abort();
 	}
-	return txn_server_new(world.table, &a->kept);
+	return txn_server_new(world.table, &a->kept, false);
 }
 
 static inline int reply(struct txn_server *server, unsigned status)

@@ -20,9 +20,10 @@ struct txn_client;
 
 /* Durations in milliseconds (RFC 3261 Table 4). */
 struct txn_conf {
-	uint32_t t1, t2, t4;               /* 500, 4 000, 5 000 */
-	uint32_t timer_d;                  /* 32 000 */
-	uint32_t servers_max, clients_max; /* transactions of this worker, each kind */
+	uint32_t t1, t2, t4; /* 500, 4 000, 5 000 */
+	uint32_t timer_d;    /* 32 000 */
+	uint32_t servers_max,
+		clients_max; /* transactions of this worker, each kind; a tenth of the servers, at least one, is for dialogs */
 };
 
 struct txn_events {
@@ -50,7 +51,7 @@ void txn_table_free(struct txn_table *table);
 /* Take other durations and limits for what begins from now on. */
 void txn_configure(struct txn_table *table, const struct txn_conf *conf);
 unsigned txn_servers(const struct txn_table *table), txn_clients(const struct txn_table *table);
-/* Share of the limit that is used, in percent, the larger of both kinds. */
+/* Share that is used of what new requests may use, in percent, the larger of both kinds; above 100 when dialogs use what is theirs. */
 unsigned txn_load(const struct txn_table *table);
 
 /* ---- requests (§17.2) ---- */
@@ -70,11 +71,12 @@ enum txn_found txn_request(struct txn_table *table, struct tp_rx *rx, struct txn
 /* Begin a server transaction for a request that txn_request called new, not an ACK.
  *
  * kept       The request, which the caller goes on owning; it must stay until the last txn_server_unref or the final response, whichever is first.
+ * in_dialog  It is proven to belong to a dialog, so it may have what is kept for those: a table that others have filled still ends calls.
  * Returns    the caller's reference; NULL at the limit (counted), without memory, or when the request has a transaction already: txn_request must
  *            have said TXN_NEW, and nothing may come between.
  */
-MG_MUST_CHECK struct txn_server *txn_server_new(struct txn_table *table,
-						const struct tp_kept *kept);
+MG_MUST_CHECK struct txn_server *txn_server_new(struct txn_table *table, const struct tp_kept *kept,
+						bool in_dialog);
 void txn_server_ref(struct txn_server *server);
 /* The last reference of the TU must not go before its final response: it is a fault (counted as abandoned). An INVITE's transaction is then removed at once; that of
  * another request answers nothing any more but goes on absorbing for Timer J, as behind a 408 (RFC 4320). The user pointer is cleared. */

@@ -271,6 +271,9 @@ static inline struct txn_client *txn_to_client(struct txn *t)
 
 /* ---- table.c ---- */
 
+/* Server transactions there may be when one begins for a request in a dialog, or for another. */
+uint32_t txn_servers_room(const struct txn_conf *conf, bool in_dialog);
+
 /* Fill in what both kinds share and put it into its map: the table has a reference then.
  *
  * t->key     Set by the caller, as are all fields of the kind itself.

@@ -49,9 +49,9 @@ class Throttled:
 class Probe(threading.Thread):
     """Requests of one class, one after the other, and what became of them. Sent once: no retransmission hides a refusal."""
 
-    def __init__(self, house: House, source: str, method: str, uri: str, rate: float = 20, **change: str):
+    def __init__(self, house: House, source: str, method: str, uri: str, *lines: str, rate: float = 20, **change: str):
         super().__init__()
-        self.house, self.source, self.method, self.uri, self.rate, self.change = house, source, method, uri, rate, change
+        self.house, self.source, self.method, self.uri, self.lines, self.rate, self.change = house, source, method, uri, lines, rate, change
         self.results: list[int] = []
         self.retry: list[int] = []
         self.ended = threading.Event()
@@ -59,7 +59,7 @@ class Probe(threading.Thread):
     def run(self) -> None:
         with Peer(self.source) as peer:
             while not self.ended.wait(1 / self.rate):
-                peer.send(message(self.method, self.uri, peer.host, peer.port, **self.change), self.house.address)
+                peer.send(message(self.method, self.uri, peer.host, peer.port, "UDP", *self.lines, **self.change), self.house.address)
                 until = time.monotonic() + 1.5
                 while (answer := peer.receive(max(0.01, until - time.monotonic()))) and status(answer) == 100:
                     pass
@@ -110,6 +110,9 @@ def test_refusals_come_in_order_and_no_bye_is_lost(tmp_path, callee):
         pytest.skip("capacity under a sanitizer means nothing")
     to = "sip:x@%s:%d" % callee.address
     with House(tmp_path, workers=1, modules=LAB, extra="log = { level = \"info\"; };\n") as house:
+        with Peer(KNOWN) as caller, Peer(CALLEE) as other:
+            answer, routes, _ = dialog(house, caller, other)
+            party = {"From": header(answer, "From")[0], "To": header(answer, "To")[0], "Call_ID": header(answer, "Call-ID")[0]}
         held = house.load("held", rate=200, calls=size(500, 2000), hold_ms=size(6000, 20000), seconds=size(3, 11), timeout_ms=20000)
         with held, contextlib.ExitStack() as stack:
             time.sleep(size(3, 11))
@@ -121,7 +124,8 @@ def test_refusals_come_in_order_and_no_bye_is_lost(tmp_path, callee):
                 "refresh": Probe(house, KNOWN, "REGISTER", f"sip:{callee.address[0]}:{callee.address[1]}"),
                 "register": Probe(house, stranger(2), "REGISTER", f"sip:{callee.address[0]}:{callee.address[1]}"),
                 "rest": Probe(house, stranger(3), "MESSAGE", to),
-                "dialog": Probe(house, KNOWN, "PRACK", to),
+                "claim": Probe(house, KNOWN, "MESSAGE", to, To=f"<{to}>;tag=invented"),
+                "dialog": Probe(house, KNOWN, "PRACK", to, *routes, **party),
             }
             with house.load("over", rate=2500, seconds=size(6, 120), uac="127.33.0.2:0", timeout_ms=8000) as over:
                 time.sleep(1.5)
@@ -144,7 +148,7 @@ def test_refusals_come_in_order_and_no_bye_is_lost(tmp_path, callee):
         assert probes["emergency"].refused(silence=False) == 0 and probes["dialog"].refused(silence=False) == 0, shares
         assert shares["emergency"] <= 0.1 and shares["dialog"] <= 0.1, shares
         assert shares["trunk"] <= shares["user"] + 0.1 and shares["user"] <= shares["rest"] + 0.1 and shares["user"] <= shares["register"] + 0.1
-        assert shares["rest"] > 0.6 and shares["trunk"] < 1.0, shares
+        assert shares["rest"] > 0.6 and shares["claim"] > 0.6 and shares["trunk"] < 1.0, shares
         assert calls["in_time"] >= 0.5 * calls["answered"], "what is let in takes too long"
         assert "no_bye_answer" not in over.result["causes"] and "bye_status" not in over.result["causes"]
         assert lines, "it does not say that it refuses"
@@ -230,11 +234,16 @@ def test_transactions_run_out(tmp_path):
         answer, routes, uri = dialog(house, caller, callee)
         caller.send(in_dialog("ACK", answer, routes, uri, caller, 1), house.address)
         assert callee.receive(5).startswith("ACK")
+        uri_silent = f"sip:s@{silent.host}:{silent.port}"
         with Peer("127.33.0.9") as filler:
-            for i in range(1300):
-                filler.send(message("MESSAGE", f"sip:s@{silent.host}:{silent.port}", filler.host, filler.port), house.address)
+            for i in range(1300):  # half of them say that they are in a dialog
+                change = {"To": f"<{uri_silent}>;tag=invented"} if i % 2 else {}
+                filler.send(message("MESSAGE", uri_silent, filler.host, filler.port, **change), house.address)
                 if i % 50 == 49:
                     time.sleep(0.01)
+            caller.send(in_dialog("INFO", answer, routes, uri, caller, 2), house.address)
+            assert (callee.receive(5) or "").startswith("INFO"), "the table has no room for a call that is up"
+            assert house.metric("txn_servers") >= 800, "it was not full"
             codes = set()
             while (got := filler.receive(0.5)) is not None:
                 codes.add(status(got))
@@ -243,7 +252,7 @@ def test_transactions_run_out(tmp_path):
         assert line
         assert house.metric("txn_servers") <= 1001
         house.wait_metric("txn_servers", lambda v: v < 100, 20)
-        caller.send(in_dialog("BYE", answer, routes, uri, caller, 2), house.address)
+        caller.send(in_dialog("BYE", answer, routes, uri, caller, 3), house.address)
         while (got := callee.receive(5)) and not got.startswith("BYE"):
             pass
         assert got

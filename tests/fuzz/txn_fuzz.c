@@ -216,7 +216,7 @@ static void take_request(struct tu_server *s, struct arrived *a)
 	if (s->server || a != &s->request)
 		return;
 	s->answered = false;
-	s->server = txn_server_new(world.table, &a->kept);
+	s->server = txn_server_new(world.table, &a->kept, choose(4) == 0);
 	if (s->server && choose(2))
 		txn_server_100(s->server, write_100, s);
 }

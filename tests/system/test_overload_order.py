@@ -72,14 +72,14 @@ def classes(daemon: Daemon, stranger: Peer, known: Peer) -> list[tuple[str, Peer
             ("register", stranger, daemon.lab, "REGISTER", lab.format("x")), ("rest", stranger, daemon.lab, "OPTIONS", lab.format("x"))]
 
 
-def admitted(who: Peer, to: tuple[str, int], method: str, uri: str, patience: float = 0.3) -> bool:
+def admitted(who: Peer, to: tuple[str, int], method: str, uri: str, patience: float = 0.3, **change: str) -> bool:
     """Whether a request is answered by itself and not by a refusal; silence is one too."""
-    text = request(who, method, uri)
+    text = request(who, method, uri, **change)
     call_id = header(text, "Call-ID")[0]
     who.send(text, to)
     while (answer := who.receive(patience)) is not None:
         if header(answer, "Call-ID")[0] == call_id:
-            assert status(answer) in (200, 403, 404, 405, 503), answer
+            assert status(answer) in (200, 403, 404, 405, 481, 503), answer
             return status(answer) != 503
     return False
 
@@ -115,6 +115,55 @@ def test_order(tmp_path, peers):
         # what was let in goes on
         for call in calls[:20]:
             call.answer()
+            call.bye()
+        end(daemon, uas, {str(n): call for n, call in enumerate(calls)})
+
+
+def claims(daemon: Daemon, stranger: Peer, known: Peer) -> list[tuple[tuple[Peer, tuple[str, int], str, str], dict[str, str]]]:
+    """What says that it belongs to a call, and does not: an invented To tag, with a method that only calls have or another."""
+    uri = f"sip:x@127.0.0.1:{daemon.lab[1]}"
+    tag = {"To": f"<{uri}>;tag=invented"}
+    return [((who, daemon.lab, method, uri), change) for who in (stranger, known)
+            for method, change in (("INVITE", tag), ("MESSAGE", tag), ("UPDATE", tag), ("BYE", tag), ("PRACK", tag))]
+
+
+def test_what_only_says_that_it_is_in_a_dialog(tmp_path, peers):
+    """F-4: no token opens, so it is refused as what it is without its tag; what has one is not, and without overload all have their own answer."""
+    uac, uas, stranger, known = peers
+    with house(tmp_path, 1) as daemon:
+        invented = claims(daemon, stranger, known)
+        assert all(admitted(*probe, **change) for probe, change in invented)
+        calls = [Call(uac, uas, daemon.lab) for _ in range(110)]
+        for call in calls:
+            call.offer().ring()
+        user = (known, daemon.lab, "INVITE", f"sip:x@127.0.0.1:{daemon.lab[1]}")
+        until = time.monotonic() + 10
+        while admitted(*user, 0.05) and time.monotonic() < until:
+            pass
+        assert not any(admitted(*probe, **change) for probe, change in invented)
+        emergency = f"sip:112@127.0.0.1:{daemon.lab[1]}"
+        assert admitted(known, daemon.lab, "INVITE", emergency, To=f"<{emergency}>;tag=invented")
+        for call in calls[:5]:
+            call.answer()
+            call.bye()
+        end(daemon, uas, {str(n): call for n, call in enumerate(calls)})
+
+
+def test_who_only_says_that_it_is_in_a_dialog_is_told_to_go_elsewhere(tmp_path, peers):
+    """While draining (C-13), whichever worker reads it."""
+    uac, uas, stranger, known = peers
+    with house(tmp_path, 2) as daemon:
+        calls = [Call(uac, uas, daemon.lab).offer() for _ in range(4)]
+        for call in calls[:2]:
+            call.ring().answer()
+        assert all(admitted(*probe, **change) for probe, change in claims(daemon, stranger, known))
+        daemon.ctl("stop")
+        refused, until = 0, time.monotonic() + 10
+        while refused < 10 and time.monotonic() < until:  # of both workers
+            refused = 0 if admitted(known, daemon.lab, "INVITE", f"sip:x@127.0.0.1:{daemon.lab[1]}") else refused + 1
+        for _ in range(2):
+            assert not any(admitted(*probe, **change) for probe, change in claims(daemon, stranger, known))
+        for call in calls[:2]:
             call.bye()
         end(daemon, uas, {str(n): call for n, call in enumerate(calls)})
 
