@@ -149,7 +149,9 @@ static int check_addrs(struct sip_msg *msg, enum sip_hid id, struct addrs_left *
 
 static int check_lists(struct sip_msg *msg, struct sip_where *at)
 {
-	struct addrs_left routes = {SIP_ROUTE_MAX, false}, contacts = {SIP_CONTACT_MAX, false};
+	bool ours = msg->kind == SIP_KIND_RESPONSE;
+	struct addrs_left routes = {sip_values_max(SIP_H_ROUTE, ours), false};
+	struct addrs_left contacts = {sip_values_max(SIP_H_CONTACT, ours), false};
 	int err = 0;
 
 	if (sip_has(msg, SIP_H_ROUTE))

@@ -290,28 +290,41 @@ static void nothing_left_from_before(void **state)
 }
 
 static const struct limit {
-	const char *name;
+	const char *name, *start;
 	const char *begin, *one; /* a value, repeated */
 	unsigned most;
 	const char *phrase;
 } limits[] = {
-	{"Vias in lines", "", "Via: SIP/2.0/UDP h\r\n", SIP_VIA_MAX - 1, "Too Many Via Values-"},
-	{"Vias in one line", "Via: SIP/2.0/UDP h", ",SIP/2.0/UDP h", SIP_VIA_MAX - 2,
+	{"Vias in lines", M_START, "", "Via: SIP/2.0/UDP h\r\n", SIP_VIA_MAX - 1,
 	 "Too Many Via Values-"},
-	{"Routes in lines", "", "Route: <sip:a>\r\n", SIP_ROUTE_MAX, "Too Many Route Values+"},
-	{"Routes in one line", "Route: <sip:a>", ",<sip:a>", SIP_ROUTE_MAX - 1,
+	{"Vias in one line", M_START, "Via: SIP/2.0/UDP h", ",SIP/2.0/UDP h", SIP_VIA_MAX - 2,
+	 "Too Many Via Values-"},
+	{"Routes in lines", M_START, "", "Route: <sip:a>\r\n", SIP_ROUTE_MAX,
 	 "Too Many Route Values+"},
-	{"Record-Routes", "", "Record-Route: <sip:a>\r\n", SIP_ROUTE_MAX,
+	{"Routes in one line", M_START, "Route: <sip:a>", ",<sip:a>", SIP_ROUTE_MAX - 1,
+	 "Too Many Route Values+"},
+	{"Record-Routes", M_START, "", "Record-Route: <sip:a>\r\n", SIP_ROUTE_MAX,
 	 "Too Many Record-Route Values+"},
-	{"both together", "Route: <sip:a>,<sip:b>\r\n", "Record-Route: <sip:a>\r\n",
+	{"both together", M_START, "Route: <sip:a>,<sip:b>\r\n", "Record-Route: <sip:a>\r\n",
 	 SIP_ROUTE_MAX - 2, "Too Many Record-Route Values+"},
-	{"Contacts in lines", "", "Contact: <sip:a>\r\n", SIP_CONTACT_MAX,
+	{"Contacts in lines", M_START, "", "Contact: <sip:a>\r\n", SIP_CONTACT_MAX,
 	 "Too Many Contact Values+"},
-	{"Contacts in one line", "m: <sip:a>", " , <sip:a>", SIP_CONTACT_MAX - 1,
+	{"Contacts in one line", M_START, "m: <sip:a>", " , <sip:a>", SIP_CONTACT_MAX - 1,
 	 "Too Many Contact Values+"},
-	{"parameters of a Contact", "m: <sip:a>", ";a", SIP_PARAMS_MAX, "Too Many Parameters+"},
-	{"parameters of a Via", "v: SIP/2.0/UDP h", ";a", SIP_PARAMS_MAX, "Too Many Parameters-"},
-	{"parameters of a URI", "Route: <sip:a", ";a", SIP_PARAMS_MAX, "Too Many Parameters+"},
+	{"parameters of a Contact", M_START, "m: <sip:a>", ";a", SIP_PARAMS_MAX,
+	 "Too Many Parameters+"},
+	{"parameters of a Via", M_START, "v: SIP/2.0/UDP h", ";a", SIP_PARAMS_MAX,
+	 "Too Many Parameters-"},
+	{"parameters of a URI", M_START, "Route: <sip:a", ";a", SIP_PARAMS_MAX,
+	 "Too Many Parameters+"},
+	{"Vias of a response", M_STATUS, "", "Via: SIP/2.0/UDP h\r\n", SIP_VIA_MAX,
+	 "Too Many Via Values-"},
+	{"Record-Routes of a response", M_STATUS, "", "Record-Route: <sip:a>\r\n",
+	 SIP_ROUTE_MAX + 2, "Too Many Record-Route Values-"},
+	{"Record-Routes of a response in one line", M_STATUS, "Record-Route: <sip:a>", ",<sip:a>",
+	 SIP_ROUTE_MAX + 1, "Too Many Record-Route Values-"},
+	{"Contacts of a response", M_STATUS, "", "Contact: <sip:a>\r\n", SIP_CONTACT_MAX,
+	 "Too Many Contact Values-"},
 };
 
 static void counted_limits(void **state)
@@ -322,7 +335,7 @@ static void counted_limits(void **state)
 	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
 		for (unsigned n = limits[i].most; n <= limits[i].most + 1; n++) {
 			text_start(&in);
-			text_add(&in, M_START M_ALL "%s", limits[i].begin);
+			text_add(&in, "%s" M_ALL "%s", limits[i].start, limits[i].begin);
 			for (unsigned k = 0; k < n; k++)
 				text_add(&in, "%s", limits[i].one);
 			if (strcmp(limits[i].begin, "Route: <sip:a") == 0)

@@ -265,7 +265,7 @@ void sip_view_each(struct sip_each *each, struct sip_view *view, enum sip_hid id
 {
 	*each = (struct sip_each){.source = view,
 				  .line = view_line,
-				  .left = (uint8_t)sip_values_max(id),
+				  .left = (uint8_t)sip_values_max(id, true),
 				  .id = (uint8_t)id};
 }
 

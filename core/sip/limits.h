@@ -18,7 +18,9 @@ enum {
 	SIP_URI_MAX = 1024,
 	SIP_IDENT_MAX = 256, /* tag, branch, Call-ID */
 	SIP_VIA_MAX = 70,    /* Via values in a message */
+	SIP_VIA_OURS = 1,    /* beside them in a response: what we put on the request comes back */
 	SIP_ROUTE_MAX = 32,  /* Route and Record-Route values together */
+	SIP_ROUTE_OURS = 2,  /* beside them in a response (RFC 5658) */
 	SIP_CONTACT_MAX = 10,
 	SIP_VALUES_MAX = 64, /* values of any other list */
 	SIP_PARAMS_MAX = 32, /* parameters of one value or URI */

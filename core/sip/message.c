@@ -137,12 +137,12 @@ const void *sip_typed(struct sip_msg *msg, enum sip_hid id, struct sip_where *at
 	return out;
 }
 
-unsigned sip_values_max(enum sip_hid id)
+unsigned sip_values_max(enum sip_hid id, bool ours)
 {
 	switch ((unsigned)id) {
-	case SIP_H_VIA: return SIP_VIA_MAX;
+	case SIP_H_VIA: return SIP_VIA_MAX + (ours ? SIP_VIA_OURS : 0);
 	case SIP_H_ROUTE:
-	case SIP_H_RECORD_ROUTE: return SIP_ROUTE_MAX;
+	case SIP_H_RECORD_ROUTE: return SIP_ROUTE_MAX + (ours ? SIP_ROUTE_OURS : 0);
 	case SIP_H_CONTACT: return SIP_CONTACT_MAX;
 	default: return SIP_VALUES_MAX;
 	}
@@ -164,11 +164,12 @@ static bool message_line(struct sip_each *each, struct sv *value)
 
 void sip_each_start(struct sip_each *each, struct sip_msg *msg, enum sip_hid id)
 {
-	*each = (struct sip_each){.source = msg,
-				  .line = message_line,
-				  .next = msg->first[id],
-				  .left = (uint8_t)sip_values_max(id),
-				  .id = (uint8_t)id};
+	*each = (struct sip_each){
+		.source = msg,
+		.line = message_line,
+		.next = msg->first[id],
+		.left = (uint8_t)sip_values_max(id, msg->kind == SIP_KIND_RESPONSE),
+		.id = (uint8_t)id};
 }
 
 /* Go to the next value: behind a comma, or at the begin of the next line. A line of tokens may be empty (§20.1, §20.5,

@@ -193,8 +193,9 @@ struct sip_each {
 
 void sip_each_start(struct sip_each *each, struct sip_msg *msg, enum sip_hid id);
 
-/* How many values of a header may be walked: SIP_VIA_MAX, SIP_ROUTE_MAX, SIP_CONTACT_MAX, SIP_VALUES_MAX. */
-unsigned sip_values_max(enum sip_hid id);
+/* How many values of a header may be walked: SIP_VIA_MAX, SIP_ROUTE_MAX, SIP_CONTACT_MAX, SIP_VALUES_MAX; with those that we add to a request ourselves
+ * (`ours`) in what we send, and in responses, which bring them back. */
+unsigned sip_values_max(enum sip_hid id, bool ours);
 
 bool sip_each_via(struct sip_each *each, struct sip_via *out);
 bool sip_each_addr(struct sip_each *each, struct sip_nameaddr *out);

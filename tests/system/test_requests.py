@@ -178,6 +178,20 @@ def test_forwarded_form(proxy, uac, uas):
     assert uas.receive(0.3) is None
 
 
+@pytest.mark.parametrize("line,most", [("Via: SIP/2.0/UDP h.example;branch=z9hG4bKa", 70 - 1), ("Record-Route: <sip:p.example;lr>", 32)])
+def test_what_we_take_we_take_back(proxy, uac, uas, line, most):
+    """A request at a limit goes on with more: its answer brings that back, and is no malformed one."""
+    text = request(uac, "INVITE", target(uas), *[line] * most)
+    uac.send(text, proxy.address)
+    got = uas.receive()
+    uas.send(reply(got, 200, f"Contact: <{target(uas)}>"), proxy.address)
+    answer = until(uac, 200)
+    name = line.split(":")[0]
+    assert len(header(got, name)) == len(header(answer, name)) + (name == "Via")
+    uac.send(request(uac, "INVITE", target(uas), *[line] * (most + 1)), proxy.address)
+    assert uas.receive(0.4) is None
+
+
 def test_100_after_200_ms_and_retransmissions_absorbed(proxy, uac, uas):
     text = request(uac, "INVITE", target(uas))
     uac.send(text, proxy.address)

@@ -16,7 +16,7 @@ def running(tmp_path_factory):
         hops = [stack.enter_context(Peer("127.0.1.3")), stack.enter_context(Peer("127.0.1.4"))]
         config = (f'proxy = {{ stateless = true; }};\nzones = ( {{ name = "lab"; listen = ( "udp:127.0.0.1:{port}" ); }} );\n'
                   'modules = ( { name = "sanity"; }, { name = "acl"; zones = ( { zone = "lab"; rules = ( { prefixes = ( "127.0.0.0/8" ); known = true; } ); } ); },\n'
-                  f'\t{{ name = "route"; rules = ( {{ domain = "ser.example"; hops = ( {{ uri = "{target(hops[0])}"; }}, {{ uri = "{target(hops[1])}"; }} ); }} ); }} );\n')
+                  f'\t{{ name = "route"; rules = ( {{ domain = "shop.example"; hops = ( {{ uri = "{target(hops[0])}"; }}, {{ uri = "{target(hops[1])}"; }} ); }} ); }} );\n')
         daemon = stack.enter_context(Daemon(tmp_path_factory.mktemp("stateless"), config, workers=1))
         daemon.address, daemon.hops = ("127.0.0.1", port), hops
         yield daemon
@@ -27,7 +27,7 @@ def test_one_way_for_a_transaction(world):
     used = set()
     with Peer() as uac:
         for _ in range(CALLS):
-            text = request(uac, "INVITE", "sip:bob@ser.example")
+            text = request(uac, "INVITE", "sip:bob@shop.example")
             for _ in range(4):
                 uac.send(text, world.address)
             uac.send(cancel_of(text), world.address)
@@ -42,7 +42,7 @@ def test_one_way_for_a_transaction(world):
 def test_refusal_and_its_ack(world):
     with Peer() as uac:
         for _ in range(CALLS):
-            text = request(uac, "INVITE", "sip:bob@ser.example")
+            text = request(uac, "INVITE", "sip:bob@shop.example")
             uac.send(text, world.address)
             hop, got = next((hop, got) for hop in world.hops * 10 if (got := hop.receive(0.1)))
             assert len(header(got, "Via")) == 2
