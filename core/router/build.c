@@ -77,6 +77,20 @@ static bool makes_dialog(uint8_t method)
 	       method == SIP_METHOD_REFER || method == SIP_METHOD_NOTIFY;
 }
 
+/* §16.6 step 4: whether the Request-URI or the top Route, as they will leave, is a SIPS URI. */
+static bool leaves_by_sips(const struct route_branch *b)
+{
+	const struct route_target *t = b->target;
+	struct sip_view *view = b->ctx->view;
+	bool loose;
+
+	if (route_is_sips(t->uri.n ? t->uri : sip_view_ruri(view)))
+		return true;
+	if (t->next_hop.n)
+		return route_is_sips(t->as_route ? t->next_hop : first_route(view, &loose));
+	return b->next_hop.scheme == SIP_SCHEME_SIPS;
+}
+
 /* One side of us: the listener and address that peers on it know, and the token. */
 static int record_route(struct route_branch *b, uint16_t listener, const struct addr *local,
 			uint8_t transport, const struct token *token)
@@ -85,9 +99,8 @@ static int record_route(struct route_branch *b, uint16_t listener, const struct 
 	struct sip_where at;
 	char text[LINE_MAX_OURS], sentby[TP_SENTBY_MAX], user[TOKEN_MAX];
 	const struct sip_nameaddr *from = sip_view_typed(&b->view, SIP_H_FROM, &at);
-	const struct sip_uri *ruri = sip_view_uri(&b->view, &at);
-	/* §16.6 step 4. Who reaches us otherwise could not follow a sips URI. */
-	bool sips = transport == SIP_TRANSPORT_TLS && ruri && ruri->scheme == SIP_SCHEME_SIPS;
+	/* Who reaches us otherwise could not follow a sips URI. */
+	bool sips = transport == SIP_TRANSPORT_TLS && leaves_by_sips(b);
 
 	if (!from)
 		return MG_EPARSE;

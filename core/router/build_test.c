@@ -148,6 +148,23 @@ static const struct row rows[] = {
 	 "INVITE sips:b@10.0.0.1 SIP/2.0\r\nRecord-Route: <sips:TOKEN@192.0.2.10;lr>\r\n" RR
 	 "Via: SIP/2.0/TLS 192.0.2.10;branch=BRANCH\r\n" VIA_1 TAIL("INVITE") END_1 BREADTH "\r\n",
 	 0, 0},
+	{"sips in the Route alone",
+	 REQUEST("INVITE", "sip:b@y.example", "Route: <sips:10.0.0.4;lr>\r\n"), "+ go",
+	 "INVITE sip:b@y.example SIP/2.0\r\nRecord-Route: <sips:TOKEN@192.0.2.10;lr>\r\n" RR
+	 "Via: SIP/2.0/TLS 192.0.2.10;branch=BRANCH\r\n" VIA_1 TAIL(
+		 "INVITE") "Route: <sips:10.0.0.4;lr>\r\n" END_1 BREADTH "\r\n",
+	 0, 0},
+	{"sips in a Route of the target's, on both sides", INVITE,
+	 "+sip:b@y.example,asips:10.0.0.4;lr go",
+	 "INVITE sip:b@y.example SIP/2.0\r\nRoute: <sips:10.0.0.4;lr>\r\n"
+	 "Record-Route: <sips:TOKEN@192.0.2.10;lr>\r\n"
+	 "Via: SIP/2.0/TLS 192.0.2.10;branch=BRANCH\r\n" VIA_1 TAIL("INVITE") END_1 BREADTH "\r\n",
+	 3, 9},
+	{"sips of a next hop that stands nowhere", INVITE, "+sip:b@y.example,nsips:10.0.0.4 go",
+	 "INVITE sip:b@y.example SIP/2.0\r\n"
+	 "Record-Route: <sip:TOKEN@192.0.2.10;transport=tls;lr>\r\n"
+	 "Via: SIP/2.0/TLS 192.0.2.10;branch=BRANCH\r\n" VIA_1 TAIL("INVITE") END_1 BREADTH "\r\n",
+	 3, 9},
 	{"from TLS to UDP", INVITE, "+sip:b@10.0.0.1 go",
 	 "INVITE sip:b@10.0.0.1 SIP/2.0\r\n" RR
 	 "Record-Route: <sip:TOKEN@192.0.2.10;transport=tls;lr>\r\n" VIA_OURS VIA_1 TAIL("INVITE")

@@ -152,6 +152,25 @@ def test_sips_goes_by_tls(world):
         assert uas.count("INVITE") == 1
 
 
+@pytest.mark.parametrize("uri,route,scheme", [("sip:bob@nowhere.test", "sips", "sips"), ("sip:bob@nowhere.test", "sip", "sip"), ("sips:bob@nowhere.test", "sip", "sips")])
+def test_sips_in_route_or_uri(world, tmp_path, uri, route, scheme):
+    """§16.6 step 4: whoever is reached by a SIPS URI gets a SIPS URI of ours to come back by; the side that came by UDP cannot."""
+    port = {transport: free_port() for transport in ("udp", "tls")}
+    listen = ", ".join(f'"{transport}:127.0.0.1:{port[transport]}"' for transport in port)
+    config = (f'zones = ( {{ name = "lab"; listen = ( {listen} ); }} );\n'
+              f'tls = ( {{ name = "lab"; certificate = "{world.certificate}"; key = "{world.key}"; ca = "{world.ca.certificate}"; }} );\n'
+              'modules = ( { name = "sanity"; }, { name = "acl"; zones = ( { zone = "lab"; rules = ( { prefixes = ( "127.0.0.0/8" ); known = true; } ); } ); },\n'
+              '\t{ name = "route"; relay = "known"; } );\n')
+    with Daemon(tmp_path, config) as proxy, Uas("tls", context=server_context(*world.ca.sign(f"route-{route}", "IP:127.0.0.1"))) as uas, Peer() as uac:
+        text = request(uac, "INVITE", uri, f"Route: <{route}:127.0.0.1:{uas.port};lr{';transport=tls' if route == 'sip' else ''}>")
+        uac.send(text, ("127.0.0.1", port["udp"]))
+        until(uac, 200)
+        ours, back = header(next(message for message in uas.got if message.startswith("INVITE ")), "Record-Route")
+        assert ours.startswith(f"<{scheme}:") and f"@127.0.0.1:{port['tls']};" in ours
+        assert back.startswith("<sip:") and f"@127.0.0.1:{port['udp']};" in back
+        assert proxy.metrics()["margrave_sip_malformed_total"] == 0
+
+
 def test_connections_are_kept_apart_by_name(world):
     """One address, two names: what was proven for the one counts nothing for the other (CVE-2020-15260)."""
     files = world.ca.sign("apart", "DNS:right.test")
