@@ -5,7 +5,7 @@
 #include "router/route_priv.h"
 
 /* 6xx before all others, then the lowest class; within 4xx those that help the caller to try again. Lower is better. */
-static unsigned rank(unsigned status)
+static unsigned rank(unsigned status, bool invite)
 {
 	switch (status) {
 	case 401:
@@ -13,13 +13,14 @@ static unsigned rank(unsigned status)
 	case 415:
 	case 420:
 	case 484: return 41;
-	case 408: /* says least */ return 49;
+	case 408: /* says least; and RFC 4320 §4.2 lets it be sent to an INVITE only, so that the caller of another would hear nothing */
+		return invite ? 49 : 999;
 	case 503: /* is not passed on, so everything else of its class is better */ return 59;
 	default: return status >= 600 ? 0 : status / 100 * 10 + 5;
 	}
 }
 
-bool best_better(unsigned a, unsigned b)
+bool best_better(unsigned a, unsigned b, bool invite)
 {
-	return b == 0 || rank(a) < rank(b);
+	return b == 0 || rank(a, invite) < rank(b, invite);
 }

@@ -26,14 +26,30 @@ static void test_rows(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		if (best_better(rows[i].a, rows[i].b) != rows[i].better)
+		if (best_better(rows[i].a, rows[i].b, true) != rows[i].better)
 			fail_msg("%u against %u", rows[i].a, rows[i].b);
 	}
 }
 
+/* Of a 408 to another request nothing is sent (RFC 4320): anything else is better. */
+static void test_other_requests(void **state)
+{
+	static const unsigned others[] = {302, 404, 487, 500, 503, 504, 603};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		assert_true(best_better(others[i], 408, false));
+		assert_false(best_better(408, others[i], false));
+	}
+	assert_true(best_better(408, 0, false));
+	assert_true(best_better(404, 500, false));
+	assert_true(best_better(500, 503, false));
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows),
+					   cmocka_unit_test(test_other_requests)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -399,7 +399,7 @@ static void consider(struct route_context *ctx, struct route_branch *b, unsigned
 {
 	if (rx && (status == 401 || status == 407))
 		collect_challenges(ctx, b, rx->msg);
-	if (!best_better(status, ctx->best.status))
+	if (!best_better(status, ctx->best.status, ctx->invite))
 		return;
 	tp_kept_free(ctx->best.kept);
 	ctx->best.kept = NULL;

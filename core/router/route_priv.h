@@ -227,7 +227,7 @@ bool redirect_follow(struct route_branch *b, struct sip_msg *msg);
 
 /* ---- best.c ---- */
 
-/* Whether a response of status `a` is better to send back than one of status `b` (§16.7 step 6); b 0: any is. */
-bool best_better(unsigned a, unsigned b);
+/* Whether a response of status `a` is better to send back than one of status `b` (§16.7 step 6), to an INVITE or another request; b 0: any is. */
+bool best_better(unsigned a, unsigned b, bool invite);
 
 #endif

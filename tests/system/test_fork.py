@@ -256,6 +256,18 @@ def test_other_requests_fork_too(world):
     assert quiet(world.uac)
 
 
+@pytest.mark.parametrize("first,second", [(408, 500), (500, 408)])
+def test_what_may_not_be_sent_is_never_the_best(world, first, second):
+    """Of a 408 to a MESSAGE the caller would hear nothing (RFC 4320)."""
+    world.uac.send(request(world.uac, "MESSAGE", "sip:bob@two.test"), world.address)
+    for i, code in enumerate((first, second)):
+        world.say(i, until(world.callees[i], "MESSAGE"), code)
+    while (message := world.callees[2].receive(0.3)):  # the last of the rule
+        world.callees[2].send(reply(message, 408), world.address)
+    assert status(world.uac.receive()) == 500
+    assert quiet(world.uac)
+
+
 # ---- one after the other ----
 
 def test_serial_in_the_order_of_q(world):
