@@ -111,7 +111,7 @@ enum mg_trust { MG_PHONES, MG_CARRIER, MG_INTERNET };
 
 struct mg_zone {
 	const char *name;
-	uint16_t index; /* below MG_ZONES_MAX */
+	uint16_t index; /* below MG_ZONES_MAX; its own in all configurations of the process that have it */
 	enum mg_trust trust;
 };
 
@@ -134,8 +134,8 @@ uint64_t mg_now_ms(const struct mg_worker *worker); /* of a clock that never goe
 struct wheel *mg_wheel(struct mg_worker *worker);
 struct rnd *mg_rnd(struct mg_worker *worker);
 unsigned mg_worker_index(const struct mg_worker *worker);
-/* Zones of the configuration that is current in this worker; NULL beyond the last. */
-const struct mg_zone *mg_zone_at(const struct mg_worker *worker, unsigned index);
+/* Zones of the configuration that is current in this worker, in its order, whatever their index; NULL beyond the last. */
+const struct mg_zone *mg_zone_at(const struct mg_worker *worker, unsigned place);
 
 /* What each hook gets first: this module in this worker and configuration. */
 struct mg_self {

@@ -347,7 +347,7 @@ unsigned mg_worker_index(const struct mg_worker *worker)
 	return worker->index;
 }
 
-const struct mg_zone *mg_zone_at(const struct mg_worker *worker, unsigned index)
+const struct mg_zone *mg_zone_at(const struct mg_worker *worker, unsigned place)
 {
-	return index < worker->chain->n_zones ? &worker->chain->zones[index] : NULL;
+	return place < worker->chain->n_zones ? &worker->chain->zones[place] : NULL;
 }

@@ -21,8 +21,7 @@ struct mg_source flow_source(const struct worker *w, const struct tp_flow *flow)
 	struct mg_source source = {
 		.addr = flow->peer, .transport = flow->transport, .proven = flow->proven};
 
-	if (flow->zone < r->n_zones)
-		source.zone = &r->zones[flow->zone];
+	source.zone = running_zone(r, flow->zone);
 	source.known = flow->certified || chain_known_in(r->chain, &flow->peer, source.zone);
 	return source;
 }
@@ -69,12 +68,11 @@ static void on_looked(void *arg)
 static enum tp_verdict on_arrival(void *arg, const struct tp_flow *flow, size_t len)
 {
 	struct worker *w = arg;
-	const struct running *r = w->running;
-	struct mg_source source = {
-		.addr = flow->peer, .transport = flow->transport, .proven = flow->proven};
+	struct mg_source source = {.addr = flow->peer,
+				   .zone = running_zone(w->running, flow->zone),
+				   .transport = flow->transport,
+				   .proven = flow->proven};
 
-	if (flow->zone < r->n_zones)
-		source.zone = &r->zones[flow->zone];
 	return chain_arrival(&w->mg, &source, len).kind == MG_NEXT ? TP_PASS : TP_DROP;
 }
 
@@ -422,12 +420,12 @@ static void on_closed(void *arg, tp_conn conn)
 static enum tp_verdict on_sending(void *arg, const struct tp_flow *to, struct sv bytes)
 {
 	struct worker *w = arg;
-	const struct running *r = w->running;
-	struct mg_sending sending = {
-		.bytes = bytes, .peer = to->peer, .local = to->local, .transport = to->transport};
+	const struct mg_sending sending = {.bytes = bytes,
+					   .peer = to->peer,
+					   .local = to->local,
+					   .zone = running_zone(w->running, to->zone),
+					   .transport = to->transport};
 
-	if (to->zone < r->n_zones)
-		sending.zone = &r->zones[to->zone];
 	return chain_send(&w->mg, &sending).kind == MG_NEXT ? TP_PASS : TP_DROP;
 }
 

@@ -14,7 +14,6 @@ static void fill_branch(const struct call *call, struct mg_branch *m, struct rou
 {
 	const struct tp_target *hop = route_branch_hop(b);
 	const struct route_target *t = route_branch_target(b);
-	uint16_t zone = route_branch_zone(b);
 
 	*m = (struct mg_branch){
 		.request = (struct mg_request *)&call->request,
@@ -22,7 +21,7 @@ static void fill_branch(const struct call *call, struct mg_branch *m, struct rou
 		.target = t->user,
 		.peer = hop->addr,
 		.transport = hop->transport,
-		.zone = zone < call->running->n_zones ? &call->running->zones[zone] : NULL,
+		.zone = running_zone(call->running, route_branch_zone(b)),
 		.user = b,
 	};
 }

@@ -362,9 +362,7 @@ static void note_dialog(struct call *call)
 	r->from_caller = call->in.from_caller;
 	r->to_us = call->in.to_us;
 	r->stray = !call->in.in_dialog && to && to->tag.n > 0;
-	r->dialog_zone = call->in.in_dialog && call->in.zone < running->n_zones
-				 ? &running->zones[call->in.zone]
-				 : NULL;
+	r->dialog_zone = call->in.in_dialog ? running_zone(running, call->in.zone) : NULL;
 }
 
 static void begin(struct worker *w, struct tp_rx *rx)

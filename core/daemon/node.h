@@ -18,6 +18,7 @@
 #include "daemon/overload.h"
 #include "daemon/poison.h"
 #include "daemon/settings.h"
+#include "daemon/zones.h"
 #include "event/mailbox.h"
 #include "router/route.h"
 #include "router/route_stats.h"
@@ -52,11 +53,12 @@ struct running {
 	const struct tp_listener **listener_list;
 	struct tp_zone *tp_zones;
 	struct addr *locals;
-	struct mg_zone *zones;
+	struct mg_zone *zones; /* in the order of the settings */
 	unsigned n_zones;
-	struct tls_context **tls;             /* beside settings.tls */
-	const struct tls_context **tls_lists; /* NULL-ended ones, of zones */
-	struct tls_context *tls_client;       /* NULL: no outgoing TLS */
+	const struct mg_zone *zone_at[TP_ZONE_NUMBERS]; /* by number; NULL: not in this one */
+	struct tls_context **tls;                       /* beside settings.tls */
+	const struct tls_context **tls_lists;           /* NULL-ended ones, of zones */
+	struct tls_context *tls_client;                 /* NULL: no outgoing TLS */
 	int system_ca; /* the system's authorities while it is made, -1: none */
 	struct chain *chain;
 	struct route_conf route;
@@ -139,6 +141,7 @@ struct node {
 	struct token_keys tokens;
 	struct siphash_key tag_key, owner_key;
 	struct keys keys;
+	struct zone_numbers zones;
 	struct poison_ring *ring; /* NULL: none was given */
 	struct quarantine quarantine
 		[QUARANTINE_MAX]; /* written before workers start and by the main thread; read by workers */
@@ -163,6 +166,12 @@ MG_MUST_CHECK struct running *running_new(struct node *node, struct received *go
 					  struct running *before, struct conf_faults *faults);
 /* Make its TLS contexts and modules without running them: for --check. Returns 0 or MG_EPARSE. */
 MG_MUST_CHECK int running_check(struct loaded *loaded, struct conf_faults *faults);
+
+/* The zone of a number, as messages, listeners and tokens have it; NULL: none in this configuration. */
+static inline const struct mg_zone *running_zone(const struct running *r, uint16_t number)
+{
+	return number < TP_ZONE_NUMBERS ? r->zone_at[number] : NULL;
+}
 
 /* ---- sip_process.c ---- */
 

@@ -8,47 +8,84 @@
 #include <unistd.h>
 
 #include "daemon/running_priv.h"
+#include "event/loop.h"
 #include "sip/uri.h"
 #include "transport/tls.h"
 
+#define NUMBERS_SPARE_MS 5000
+
 /* ---- zones and listeners ---- */
 
-static int make_zones(struct running *r)
+/* A process goes on with the numbers that zones have in it; --check has no other configuration. Returns the number or MG_ELIMIT. */
+static int take_number(struct running *r, unsigned i, const char *name)
+{
+	return r->node ? zone_number_take(&r->node->zones, name, loop_clock_us() / 1000) : (int)i;
+}
+
+/* Transactions outlive the last call by 64*T1. */
+static void give_numbers(struct running *r)
+{
+	uint64_t until_ms = loop_clock_us() / 1000 + 64ULL * r->txn.t1 + NUMBERS_SPARE_MS;
+
+	for (unsigned i = 0; i < TP_ZONE_NUMBERS; i++) {
+		if (r->zone_at[i])
+			zone_number_give(&r->node->zones, (uint16_t)i, until_ms);
+	}
+}
+
+static void make_zone(struct running *r, unsigned i, uint16_t number)
+{
+	const struct settings *s = &r->loaded->settings;
+	const struct zone_settings *z = (const struct zone_settings *)s->zones.items + i;
+
+	r->zones[i] = (struct mg_zone){
+		.name = z->name, .index = number, .trust = (enum mg_trust)z->trust};
+	r->zone_at[number] = &r->zones[i];
+	r->tp_zones[number] = (struct tp_zone){
+		.name = z->name,
+		.trusted = z->trust == MG_CARRIER,
+		.conns_per_source = (uint32_t)z->conns_per_source,
+		.handshakes_per_source = (uint32_t)z->handshakes_per_source,
+		.handshake_ms = (uint32_t)z->handshake_s * 1000,
+		.idle_ms = (uint32_t)z->idle_s * 1000,
+		.idle_known_ms = (uint32_t)z->idle_known_s * 1000,
+		.complete_ms = (uint32_t)z->complete_s * 1000,
+		.handshakes =
+			LIMIT_PER_S((uint32_t)z->handshakes_per_s, (uint32_t)z->handshakes_per_s),
+		.keepalives =
+			LIMIT_PER_S((uint32_t)z->keepalives_per_s, (uint32_t)z->keepalives_per_s),
+	};
+	r->route.zone_token[number] = token_zone(z->name);
+	/* F-7: strangers do not say whom we call, nor does a zone that is gone */
+	if (z->trust != MG_INTERNET)
+		r->route.no_recurse_zones[number / 64] &= ~(1ULL << number % 64);
+	if (r->route.n_zones <= number)
+		r->route.n_zones = number + 1U;
+	running_zone_tls(r, z, &r->tls_lists[i * (s->tls.n + 1)]);
+}
+
+static int make_zones(struct running *r, struct conf_faults *faults)
 {
 	const struct settings *s = &r->loaded->settings;
 	const struct zone_settings *z = s->zones.items;
 
 	r->n_zones = (unsigned)s->zones.n;
 	r->zones = calloc(r->n_zones, sizeof(*r->zones));
-	r->tp_zones = calloc(r->n_zones, sizeof(*r->tp_zones));
+	r->tp_zones = calloc(TP_ZONE_NUMBERS, sizeof(*r->tp_zones));
 	r->tls_lists = calloc(r->n_zones * (s->tls.n + 1), sizeof(struct tls_context *));
 	if (!r->zones || !r->tp_zones || !r->tls_lists)
 		return MG_ENOMEM;
+	memset(r->route.no_recurse_zones, 0xff, sizeof(r->route.no_recurse_zones));
 	for (unsigned i = 0; i < r->n_zones; i++) {
-		r->zones[i] = (struct mg_zone){.name = z[i].name,
-					       .index = (uint16_t)i,
-					       .trust = (enum mg_trust)z[i].trust};
-		r->tp_zones[i] = (struct tp_zone){
-			.name = z[i].name,
-			.trusted = z[i].trust == MG_CARRIER,
-			.conns_per_source = (uint32_t)z[i].conns_per_source,
-			.handshakes_per_source = (uint32_t)z[i].handshakes_per_source,
-			.handshake_ms = (uint32_t)z[i].handshake_s * 1000,
-			.idle_ms = (uint32_t)z[i].idle_s * 1000,
-			.idle_known_ms = (uint32_t)z[i].idle_known_s * 1000,
-			.complete_ms = (uint32_t)z[i].complete_s * 1000,
-			.handshakes = LIMIT_PER_S((uint32_t)z[i].handshakes_per_s,
-						  (uint32_t)z[i].handshakes_per_s),
-			.keepalives = LIMIT_PER_S((uint32_t)z[i].keepalives_per_s,
-						  (uint32_t)z[i].keepalives_per_s),
-		};
-		r->route.zone_token[i] = token_zone(z[i].name);
-		/* F-7: strangers do not say whom we call */
-		if (z[i].trust == MG_INTERNET)
-			r->route.no_recurse_zones |= 1ULL << i;
-		running_zone_tls(r, &z[i], &r->tls_lists[i * (s->tls.n + 1)]);
+		int number = take_number(r, i, z[i].name);
+
+		if (number < 0) {
+			conf_faults_add(faults, "zones: calls of too many former ones are not over "
+						"yet: reload again in a few minutes");
+			return number;
+		}
+		make_zone(r, i, (uint16_t)number);
 	}
-	r->route.n_zones = r->n_zones;
 	return 0;
 }
 
@@ -80,7 +117,7 @@ static struct tp_listener *listener_of(struct running *r, const struct ipc_liste
 		return NULL;
 	struct tp_listener *l = &r->listeners[r->tp.n_listeners];
 	*l = (struct tp_listener){.id = info->id,
-				  .zone = info->zone,
+				  .zone = r->zones[info->zone].index,
 				  .transport = info->transport,
 				  .wildcard = info->wildcard,
 				  .bound = info->bound};
@@ -140,7 +177,8 @@ static bool certified(void *arg, uint16_t zone, const struct addr *peer, const s
 	const struct running *r = arg;
 	const struct mg_certificate certificate = {.names = peer_names, .of = tls};
 
-	return zone < r->n_zones && chain_certified(r->chain, &certificate, peer, &r->zones[zone]);
+	return running_zone(r, zone) &&
+	       chain_certified(r->chain, &certificate, peer, running_zone(r, zone));
 }
 
 static void fill_transport(struct running *r, unsigned workers)
@@ -148,7 +186,7 @@ static void fill_transport(struct running *r, unsigned workers)
 	const struct settings *s = &r->loaded->settings;
 
 	r->tp.zones = r->tp_zones;
-	r->tp.n_zones = r->n_zones;
+	r->tp.n_zones = r->route.n_zones;
 	r->tp.conns_max = (uint32_t)s->transport.connections_max / workers + 1;
 	r->tp.conns_reserved = (uint32_t)s->transport.reserved_percent;
 	r->tp.handshakes_max = (uint32_t)s->transport.handshakes_max / workers + 1;
@@ -256,6 +294,7 @@ static void free_running(struct generation *g)
 	}
 	free(r->listeners);
 	free(r->listener_list);
+	give_numbers(r);
 	free(r->zones);
 	free(r->tp_zones);
 	free(r->locals);
@@ -321,7 +360,7 @@ struct running *running_new(struct node *node, struct received *got, struct runn
 	r->system_ca = find_authorities(got);
 	r->loaded = settings_load(text, &env,
 				  before ? SETTINGS_KNOW_MODULES : SETTINGS_OPEN_MODULES, faults);
-	if (!r->loaded || running_make_tls(r, faults) < 0 || make_zones(r) < 0 ||
+	if (!r->loaded || running_make_tls(r, faults) < 0 || make_zones(r, faults) < 0 ||
 	    make_listeners(r, got, faults) < 0 ||
 	    make_chain(r, node->workers, before ? before->chain : NULL, faults) < 0) {
 		if (faults->n == 0)
@@ -345,7 +384,7 @@ int running_check(struct loaded *loaded, struct conf_faults *faults)
 		r->system_ca = system_authorities_open();
 		err = running_make_tls(r, faults);
 		if (!err)
-			err = make_zones(r);
+			err = make_zones(r, faults);
 		if (!err)
 			err = make_chain(r, 1, NULL, faults);
 	}

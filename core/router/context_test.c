@@ -353,7 +353,7 @@ static void test_redirects(void **state)
 		struct route_conf conf = world_conf;
 		const struct row *row = &redirects[i];
 
-		conf.no_recurse_zones = 2;
+		conf.no_recurse_zones[0] = 2;
 		world_begin();
 		route_configure(world.route, &conf);
 		assert_int_equal(tell_begin(INVITE), 0);

@@ -20,7 +20,7 @@ bool route_is_us(struct route *route, const struct sip_uri *uri)
 
 static uint16_t zone_of(const struct route *route, uint16_t token)
 {
-	for (unsigned i = 0; i < route->conf.n_zones; i++) {
+	for (unsigned i = 0; token && i < route->conf.n_zones; i++) {
 		if (route->conf.zone_token[i] == token)
 			return (uint16_t)i;
 	}

@@ -11,7 +11,8 @@ static bool believed(const struct route_branch *b)
 	const struct route_conf *conf = &b->ctx->route->conf;
 	uint16_t zone = route_branch_zone(b);
 
-	return conf->recurse && (zone >= TP_ZONES_MAX || !(conf->no_recurse_zones >> zone & 1));
+	return conf->recurse &&
+	       (zone >= TP_ZONE_NUMBERS || !(conf->no_recurse_zones[zone / 64] >> zone % 64 & 1));
 }
 
 /* The Request-URI of a target, as text. */

@@ -18,11 +18,13 @@
 struct route; /* a worker's */
 
 struct route_conf {
-	uint32_t timer_c_ms;               /* 185 000; more than 180 000 */
-	bool record_route;                 /* stay in dialogs: true */
-	bool recurse;                      /* try the Contacts of a 3xx: false */
-	uint64_t no_recurse_zones;         /* bit i: not of those that come from zone i (F-7) */
-	uint16_t zone_token[TP_ZONES_MAX]; /* token_zone of each zone */
+	uint32_t timer_c_ms; /* 185 000; more than 180 000 */
+	bool record_route;   /* stay in dialogs: true */
+	bool recurse;        /* try the Contacts of a 3xx: false */
+	uint64_t no_recurse_zones[TP_ZONE_NUMBERS /
+				  64]; /* bit i: not of those that come from zone i (F-7) */
+	/* By number: token_zone of each zone, 0: of none. */
+	uint16_t zone_token[TP_ZONE_NUMBERS];
 	unsigned n_zones;
 };
 

@@ -26,8 +26,9 @@
 uint16_t token_zone(const char *name)
 {
 	static const struct siphash_key plain; /* a name for a name, no secret */
+	uint16_t zone = (uint16_t)siphash_13(&plain, name, strlen(name));
 
-	return (uint16_t)siphash_13(&plain, name, strlen(name));
+	return zone ? zone : 1;
 }
 
 static size_t put_text(uint8_t *p, struct sv text)

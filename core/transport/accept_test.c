@@ -221,12 +221,23 @@ static void test_reload(void **state)
 	peer_say(fd, SV(OPTIONS));
 	world_until(&w, w.messages == 2);
 	assert_int_equal(w.seen[1].flow.listener, old.id);
+	assert_int_equal(w.seen[1].flow.zone, 1);
 	late = peer_connect(&old.bound); /* by the kernel; nobody takes it */
 	world_for(&w, 30);
 	assert_int_equal(counted(&w, TP_STAT_CONNS_IN), 2);
 	(void)close(late);
 	late = world_peer(&w, &other);
 	(void)close(late);
+	/* without its zone it is in none, also when another zone has the number afterwards */
+	struct tp_zone but[2] = {moved[0], {.name = NULL}};
+	struct tp_config without = last;
+	other.zone = 0;
+	without.zones = but;
+	assert_int_equal(tp_apply(w.tp, &without), 0);
+	assert_int_equal(tp_apply(w.tp, &last), 0);
+	peer_say(fd, SV(OPTIONS));
+	world_until(&w, w.messages == 3);
+	assert_int_equal(w.seen[2].flow.zone, TP_ANY_ZONE);
 	(void)close(fd);
 	assert_int_equal(tp_apply(w.tp, &w.config), 0);
 	(void)close(other.fd[0]);

@@ -205,9 +205,9 @@ static const struct tp_zone no_zone = {
 
 const struct tp_zone *conns_zone(const struct conns *conns, uint16_t zone)
 {
-	const struct tp_config *config = conns->config;
+	const struct tp_zone *found = tp_zone_in(conns->config, zone);
 
-	return config && zone < config->n_zones ? &config->zones[zone] : &no_zone;
+	return found ? found : &no_zone;
 }
 
 static const struct tp_listener *listener_in(const struct tp_config *config, uint16_t id)
@@ -230,8 +230,11 @@ static void follow(struct conn *conn, const struct tp_config *config)
 {
 	const struct tp_listener *l = listener_in(config, conn->entry.listener);
 
+	/* without its listener it stays in its zone as long as there is one; then the number is to be another's */
 	if (l)
 		conn->zone = l->zone;
+	else if (!tp_zone_in(config, conn->zone))
+		conn->zone = TP_ANY_ZONE;
 	if (conn->tls && !conn->outgoing)
 		tls_choose_from(conn->tls, l ? l->tls : NULL);
 	conn_certify(conn, config);

@@ -14,7 +14,8 @@
 
 #define TP_WORKERS_MAX   64
 #define TP_LISTENERS_MAX 256
-#define TP_ZONES_MAX     64
+#define TP_ZONES_MAX     64  /* of a configuration */
+#define TP_ZONE_NUMBERS  256 /* of zones: of all configurations that are in use */
 
 struct tls_context; /* tls_context.h */
 
@@ -22,7 +23,7 @@ struct tls;
 
 struct tp_listener {
 	uint16_t id;   /* stays the same over reloads for the same transport and bound address */
-	uint16_t zone; /* index into tp_config.zones */
+	uint16_t zone; /* its number: index into tp_config.zones */
 	uint8_t transport;       /* enum sip_transport */
 	bool wildcard;           /* bound to 0.0.0.0 or :: */
 	struct addr bound;       /* with its port */
@@ -54,6 +55,7 @@ struct tp_config {
 	unsigned n_locals;
 	struct addr
 		service; /* a TCP socket of ours that speaks no SIP: of the figures; ADDR_NONE: none */
+	/* By their numbers, which a zone keeps over configurations; without a name: not in this one. */
 	const struct tp_zone *zones;
 	unsigned n_zones;
 	uint32_t conns_max;      /* connections per worker */

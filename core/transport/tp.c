@@ -66,17 +66,6 @@ static bool has_address(const struct tp_config *config, const struct tp_listener
 	return false;
 }
 
-/* The number that a zone of `was` has in `is`. */
-static uint16_t zone_now(const struct tp_config *was, uint16_t zone, const struct tp_config *is)
-{
-	const char *name = zone < was->n_zones ? was->zones[zone].name : NULL;
-
-	for (unsigned i = 0; name && i < is->n_zones; i++)
-		if (is->zones[i].name && strcmp(is->zones[i].name, name) == 0)
-			return (uint16_t)i;
-	return TP_ANY_ZONE;
-}
-
 /* All but the descriptors: other workers may be closing theirs. */
 static void note_gone(struct gone *gone, const struct tp_config *of, const struct tp_listener *l)
 {
@@ -100,10 +89,8 @@ static bool gather_gone(const struct tp *tp, const struct tp_config *config, str
 	for (unsigned i = 0; gone && was && i < was->n_listeners; i++)
 		if (!listener_in(config, was->listeners[i]->id))
 			note_gone(&gone[(*n)++], was, was->listeners[i]);
-	for (unsigned i = 0; i < *n; i++) {
-		gone[i].listener.zone = zone_now(was, gone[i].listener.zone, config);
+	for (unsigned i = 0; i < *n; i++)
 		gone[i].back = has_address(config, &gone[i].listener);
-	}
 	return gone != NULL;
 }
 
@@ -188,7 +175,7 @@ const struct tp_listener *tp_listener_of(const struct tp *tp, uint16_t id)
 
 const struct tp_zone *tp_zone_of(const struct tp *tp, uint16_t zone)
 {
-	return tp->config && zone < tp->config->n_zones ? &tp->config->zones[zone] : NULL;
+	return tp_zone_in(tp->config, zone);
 }
 
 /* ---- who may come, what may leave ---- */

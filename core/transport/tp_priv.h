@@ -18,8 +18,7 @@ struct asker; /* what the kernel says of source addresses: pick.c */
 struct gone {
 	const struct tp_config *of; /* had it last */
 	bool back;                  /* the present one has another at its address: both are read */
-	struct tp_listener
-		listener; /* zone: its number in the present one, TP_ANY_ZONE: it has none of that name */
+	struct tp_listener listener;
 };
 
 struct tp {
@@ -43,6 +42,12 @@ static inline void tp_count(struct tp *tp, enum tp_stat id)
 /* The listener of an id, also one that is gone but kept; NULL when there is none. */
 const struct tp_listener *tp_listener_of(const struct tp *tp, uint16_t id);
 const struct tp_zone *tp_zone_of(const struct tp *tp, uint16_t zone);
+/* The zone of that number, NULL when a configuration has none. */
+static inline const struct tp_zone *tp_zone_in(const struct tp_config *config, uint16_t zone)
+{
+	return config && zone < config->n_zones && config->zones[zone].name ? &config->zones[zone]
+									    : NULL;
+}
 
 /* Whether arrival lets a datagram or new connection in. Counts drops. */
 bool tp_arrives(struct tp *tp, const struct tp_flow *flow, size_t len);

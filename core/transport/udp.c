@@ -186,10 +186,7 @@ static void leave(struct udp *udp, const struct gone *gone, unsigned n_gone)
 	}
 	list_for_each_safe (it, after, &udp->leaving) {
 		struct udp_socket *s = container_of(it, struct udp_socket, leaving);
-		const struct gone *g = gone_of(gone, n_gone, s->listener);
-		if (g)
-			s->zone = g->listener.zone;
-		else
+		if (!gone_of(gone, n_gone, s->listener))
 			socket_free(s);
 	}
 }
@@ -207,7 +204,7 @@ void udp_commit(struct udp *udp, const struct tp_config *config, const struct go
 	for (unsigned i = 0, k = 0; i < config->n_listeners; i++)
 		if (ours(udp, config->listeners[i])) {
 			udp->socket[k]->zone =
-				config->listeners[i]->zone; /* may be another index now */
+				config->listeners[i]->zone; /* may be another one now */
 			udp->socket[k++]->stays = false;
 		}
 }

@@ -267,6 +267,54 @@ def test_a_call_outlives_reloads(daemon):
         call.bye()
 
 
+def by_hops(ports: dict[str, int], *hops: Peer) -> str:
+    """Zones in that order, and calls to example.org that go to one hop after the other, out of zone "carrier"."""
+    said = ", ".join(f'{{ name = "{name}"; listen = ( "udp:127.0.0.1:{port}" ); }}' for name, port in ports.items())
+    tried = ", ".join(f'{{ uri = "sip:127.0.0.1:{hop.port}"; zone = "carrier"; q = {900 - n}; ring_s = 2; }}' for n, hop in enumerate(hops))
+    known = ", ".join(f'{{ zone = "{name}"; rules = ( {{ prefixes = ( "127.0.0.0/8" ); known = true; }} ); }}' for name in ("inside", "carrier"))
+    return (f'zones = ( {said} );\nmodules = ( {{ name = "sanity"; }}, {{ name = "acl"; zones = ( {known} ); }},\n'
+            f'{{ name = "route"; rules = ( {{ domain = "example.org"; hops = ( {tried} ); }} ); }} );\n')
+
+
+def via_port(message: str | None, beginning: str) -> int:
+    """That of the listener by which a request of ours left."""
+    assert (message or "").startswith(beginning), message
+    return int(re.search(r":(\d+)", header(message, "Via")[0])[1])
+
+
+@pytest.mark.parametrize("order", [("extra", "inside", "carrier"), ("carrier", "extra", "inside"), ("extra", "more", "carrier", "inside")])
+def test_zones_in_another_order(tmp_path, order):
+    """A call is at its first target while zones change their order: its second one, and both sides of its dialog, are reached by their own zones."""
+    ports = {name: free_port() for name in ("inside", "carrier", "extra", "more")}
+    address = ("127.0.0.1", ports["inside"])
+    with Peer() as uac, Peer() as first, Peer() as second:
+        with Daemon(tmp_path, by_hops({name: ports[name] for name in ("inside", "carrier")}, first, second)) as daemon:
+            invite = request(uac, "INVITE", "sip:bob@example.org")
+            uac.send(invite, address)
+            assert via_port(first.receive(), "INVITE ") == ports["carrier"]
+            daemon.write(by_hops({name: ports[name] for name in order}, first, second))
+            daemon.reload()
+            assert "reload_rejected" not in daemon.log_text(), daemon.log_text()
+            arrived = second.receive(6.0)
+            assert via_port(arrived, "INVITE ") == ports["carrier"]
+            route = header(arrived, "Record-Route")
+            assert [int(re.search(r":(\d+);lr", value)[1]) for value in route] == [ports["carrier"], ports["inside"]]
+            second.send(reply(arrived, 200, f"<sip:bob@127.0.0.1:{second.port}>"), ("127.0.0.1", ports["carrier"]))
+            answered = final(uac)
+            assert status(answered) == 200, answered
+            tags = {"From": header(invite, "From")[0], "To": header(answered, "To")[0], "Call_ID": header(invite, "Call-ID")[0]}
+            uac.send(request(uac, "ACK", f"sip:bob@127.0.0.1:{second.port}", **tags, CSeq="1 ACK", Route=", ".join(reversed(header(answered, "Record-Route")))),
+                     address)
+            assert via_port(second.receive(), "ACK ") == ports["carrier"]
+            tags.update({"From": tags["To"], "To": tags["From"]})
+            second.send(request(second, "BYE", f"sip:alice@127.0.0.1:{uac.port}", **tags, CSeq="5 BYE", Route=", ".join(route)),
+                        ("127.0.0.1", ports["carrier"]))
+            ended = uac.receive()
+            assert via_port(ended, "BYE ") == ports["inside"]
+            uac.send(reply(ended, 200), address)
+            assert status(final(second)) == 200
+
+
 def test_many_under_requests(daemon):
     """A hundred, some while another is still running: no request goes unanswered, and the last text counts."""
     ended = threading.Event()
