@@ -260,8 +260,8 @@ static void send_stateful(struct route_branch *b, struct sv bytes)
 	const struct sip_via *via = sip_view_typed(&b->view, SIP_H_VIA, &at);
 
 	if (via)
-		b->client = txn_client_new(route->env.txn, via->branch, b->view.msg->method, &b->to,
-					   bytes, &client_ops, b);
+		b->client = txn_client_new(route->env.txn, via, b->view.msg->method, &b->to, bytes,
+					   &client_ops, b);
 	if (!b->client) {
 		route_say_failed(b, ROUTE_WHY_LIMIT);
 		branch_end(b, 503, NULL);

@@ -205,7 +205,8 @@ static int add_via(struct route_branch *b)
 	char text[LINE_MAX_OURS], sentby[TP_SENTBY_MAX], branch[TXN_BRANCH_MAX];
 	size_t n = tp_sentby(route->env.tp, b->to.listener, &b->to.local, sentby);
 	int branch_n = b->ctx->server ? txn_branch(route->env.txn, b->ctx->loop_hash, branch)
-				      : (int)stateless_branch(route, b->ctx->view, branch);
+				      : (int)stateless_branch(route, b->ctx->view, sv_of(sentby, n),
+							      b->to.transport, branch);
 
 	if (branch_n < 0)
 		return branch_n;

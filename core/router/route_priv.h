@@ -167,8 +167,9 @@ void branch_drop(struct route_branch *b);
 MG_MUST_CHECK int branch_build(struct route_branch *b);
 /* The URI that decides where the branch goes (§16.6 step 7). */
 MG_MUST_CHECK int branch_next_hop(struct route_branch *b);
-/* Branch parameter of a request that is sent without state (§16.11). */
-size_t stateless_branch(struct route *route, struct sip_view *view, char out[TXN_BRANCH_MAX]);
+/* Branch parameter of a request that is sent without state (§16.11), in a Via with that sent-by and transport. */
+size_t stateless_branch(struct route *route, struct sip_view *view, struct sv sent_by,
+			uint8_t transport, char out[TXN_BRANCH_MAX]);
 /* Note on our Via of a request that is sent without state by which connection it came. Returns 0 or a negative error. */
 MG_MUST_CHECK int stateless_note_way(struct route_branch *b);
 /* What chance is replaced with where a retransmission has to go the same way (RFC 3263 §4.4). Not 0. */

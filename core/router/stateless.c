@@ -16,13 +16,51 @@
 #define WAY_PARAM ";conn="
 #define WAY_N     32 /* the connection and its hash, 16 hex digits each */
 #define VIA_MAX   1024
-#define INPUT_MAX (2 * (SIP_IDENT_MAX + 2) + 2 * (HOST_PART + 2) + 8)
+#define INPUT_MAX (2 * (SIP_IDENT_MAX + 2) + 3 * (HOST_PART + 2) + 10)
 
-/* Over Call-ID, CSeq number and what tells the Via apart that was on top when we took it, with the address that we noted. The port that we noted is left out: a CANCEL, or
+/* The sent-by of a Via of ours. */
+struct sent_by {
+	struct sv host;
+	uint16_t port;
+};
+
+static uint16_t default_port(uint8_t transport)
+{
+	return transport == SIP_TRANSPORT_TLS ? 5061 : 5060;
+}
+
+/* As tp_sentby wrote it; addresses of IPv6 stand in brackets. */
+static struct sent_by read_sent_by(struct sv text, uint8_t transport)
+{
+	struct sent_by by = {text, default_port(transport)};
+	unsigned port = 0;
+	size_t n = text.n;
+
+	while (n && text.p[n - 1] >= '0' && text.p[n - 1] <= '9')
+		n--;
+	if (n < 2 || n == text.n || text.p[n - 1] != ':')
+		return by;
+	for (size_t i = n; i < text.n; i++)
+		port = port * 10 + (unsigned)(text.p[i] - '0');
+	return (struct sent_by){sv_of(text.p, n - 1), (uint16_t)port};
+}
+
+/* §18.1.2: what comes back has to name us as we did. */
+static size_t put_sent_by(uint8_t *p, const struct sent_by *by)
+{
+	size_t n = route_put_field(p, by->host, HOST_PART);
+
+	for (size_t i = 2; i < n; i++)
+		p[i] = (uint8_t)sv_lower((char)p[i]);
+	memcpy(p + n, &by->port, sizeof(by->port));
+	return n + sizeof(by->port);
+}
+
+/* Over Call-ID, CSeq number, our own sent-by and what tells the Via apart that was on top when we took it, with the address that we noted. The port that we noted is left out: a CANCEL, or
  * the ACK of a refusal, has to get the branch of its INVITE behind a NAT that chose another one too; all that it decides is which port of an address gets a
  * response. */
-static void hash_of(struct route *route, const struct sip_via *via, struct sv call_id,
-		    uint32_t cseq, uint8_t mac[SIPHASH_MAC_LEN])
+static void hash_of(struct route *route, const struct sip_via *via, const struct sent_by *ours,
+		    struct sv call_id, uint32_t cseq, uint8_t mac[SIPHASH_MAC_LEN])
 {
 	uint8_t input[INPUT_MAX];
 	size_t n = route_put_field(input, via->branch, SIP_IDENT_MAX);
@@ -30,6 +68,7 @@ static void hash_of(struct route *route, const struct sip_via *via, struct sv ca
 	n += route_put_field(input + n, call_id, SIP_IDENT_MAX);
 	n += route_put_field(input + n, via->host, HOST_PART);
 	n += route_put_field(input + n, via->received, HOST_PART);
+	n += put_sent_by(input + n, ours);
 	memcpy(input + n, &via->port, sizeof(via->port));
 	n += sizeof(via->port);
 	memcpy(input + n, &cseq, sizeof(cseq));
@@ -38,13 +77,13 @@ static void hash_of(struct route *route, const struct sip_via *via, struct sv ca
 	siphash_mac(route->env.tag_key, input, n, mac);
 }
 
-static size_t branch_of(struct route *route, const struct sip_via *via, struct sv call_id,
-			uint32_t cseq, char out[TXN_BRANCH_MAX])
+static size_t branch_of(struct route *route, const struct sip_via *via, const struct sent_by *ours,
+			struct sv call_id, uint32_t cseq, char out[TXN_BRANCH_MAX])
 {
 	static const char hex[] = "0123456789abcdef";
 	uint8_t mac[SIPHASH_MAC_LEN];
 
-	hash_of(route, via, call_id, cseq, mac);
+	hash_of(route, via, ours, call_id, cseq, mac);
 	memcpy(out, PREFIX, PREFIX_N);
 	for (size_t i = 0; i < HASHED; i++) {
 		out[PREFIX_N + 2 * i] = hex[mac[i] >> 4];
@@ -53,21 +92,23 @@ static size_t branch_of(struct route *route, const struct sip_via *via, struct s
 	return PREFIX_N + (size_t)2 * HASHED;
 }
 
-size_t stateless_branch(struct route *route, struct sip_view *view, char out[TXN_BRANCH_MAX])
+size_t stateless_branch(struct route *route, struct sip_view *view, struct sv sent_by,
+			uint8_t transport, char out[TXN_BRANCH_MAX])
 {
 	static const struct sip_via none;
+	struct sent_by ours = read_sent_by(sent_by, transport);
 	struct sip_where at;
 	const struct sip_via *via = sip_view_typed(view, SIP_H_VIA, &at);
 	const struct sip_cseq *cseq = sip_cseq(view->msg, &at);
 
-	return branch_of(route, via ? via : &none, sip_call_id(view->msg), cseq ? cseq->number : 0,
-			 out);
+	return branch_of(route, via ? via : &none, &ours, sip_call_id(view->msg),
+			 cseq ? cseq->number : 0, out);
 }
 
 uint64_t stateless_seed(struct route *route, struct sip_view *view)
 {
 	char branch[TXN_BRANCH_MAX];
-	size_t n = stateless_branch(route, view, branch);
+	size_t n = stateless_branch(route, view, SV(""), SIP_TRANSPORT_UDP, branch);
 
 	return siphash_13(route->env.tag_key, branch, n) | 1;
 }
@@ -143,7 +184,7 @@ static tp_conn read_way(struct route *route, const struct sip_via *ours)
 	return 0;
 }
 
-/* Send by the connection that the request came by (§18.2.2), if it is still there and of that peer: numbers come again after a restart. */
+/* Send by the connection that the request came by (§18.2.2), if it is still there and of that peer. */
 static bool send_back(struct route *route, const struct sip_via *ours, const struct sip_via *next,
 		      struct sv bytes)
 {
@@ -162,7 +203,7 @@ static bool send_back(struct route *route, const struct sip_via *ours, const str
 static bool target_of(struct route *route, const struct tp_rx *rx, const struct sip_via *via,
 		      struct tp_target *to)
 {
-	uint16_t port = via->port ? via->port : via->transport == SIP_TRANSPORT_TLS ? 5061 : 5060;
+	uint16_t port = via->port ? via->port : default_port(via->transport);
 
 	*to = (struct tp_target){
 		.transport = via->transport, .listener = rx->flow.listener, .fixed = true};
@@ -201,7 +242,8 @@ bool route_stateless_response(struct route *route, struct tp_rx *rx)
 	if (!cseq || !sip_each_via(&each, &ours) || !sv_starts(ours.branch, SV(PREFIX)) ||
 	    !sip_each_via(&each, &next))
 		return false;
-	size_t n = branch_of(route, &next, sip_call_id(rx->msg), cseq->number, branch);
+	struct sent_by by = {ours.host, ours.port ? ours.port : default_port(ours.transport)};
+	size_t n = branch_of(route, &next, &by, sip_call_id(rx->msg), cseq->number, branch);
 	if (!sv_eq(ours.branch, sv_of(branch, n)))
 		return false;
 	arena_reset(&route->scratch);

@@ -121,6 +121,9 @@ static void test_targets(void **state)
 
 /* ---- responses ---- */
 
+/* By which name our Via comes back. */
+static const char *named = "192.0.2.10";
+
 static bool come_back(const char *branch, const char *next, const char *more)
 {
 	static struct sip_msg msg;
@@ -128,9 +131,10 @@ static bool come_back(const char *branch, const char *next, const char *more)
 	struct sip_where at;
 	char text[2048];
 	int n = snprintf(text, sizeof(text),
-			 "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.0.2.10;branch=%s\r\n%s%s%s" HEAD_1
+			 "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP %s;branch=%s\r\n%s%s%s" HEAD_1
 			 "CSeq: 7 INVITE\r\n%sContent-Length: 0\r\n\r\n",
-			 branch, next ? "Via: " : "", next ? next : "", next ? "\r\n" : "", more);
+			 named, branch, next ? "Via: " : "", next ? next : "", next ? "\r\n" : "",
+			 more);
 	struct tp_rx rx = {.msg = &msg, .flow = {.listener = 1, .transport = SIP_TRANSPORT_UDP}};
 
 	assert_true(sip_parse_stream(&msg, &stream, text, (size_t)n, &at) > 0);
@@ -173,6 +177,42 @@ static void test_way_back(void **state)
 			assert_null(strstr(world.tp.last, branch));
 			assert_non_null(strstr(world.tp.last, marked));
 		}
+		world_end();
+	}
+}
+
+/* §18.1.2: what does not name us as our request did is none of ours. */
+static void test_another_sent_by(void **state)
+{
+	static const struct {
+		const char *named, *told;
+		bool ours;
+	} rows[] = {
+		{"192.0.2.10", "+ go", true},
+		{"192.0.2.10:5060", "+ go", true},
+		{"192.0.2.10:5062", "+ go", false},
+		{"192.0.2.11", "+ go", false},
+		{"9.9.9.9:9", "+ go", false},
+		{"edge.example.net", "+sip:b@10.0.0.1;transport=tcp,z2 go", true},
+		{"EDGE.example.net", "+sip:b@10.0.0.1;transport=tcp,z2 go", true},
+		{"192.0.2.10", "+sip:b@10.0.0.1;transport=tcp,z2 go", false},
+		{"[2001:db8::10]", "+sip:b@[2001:db8::5]:5062 go", true},
+		{"[2001:db8::11]", "+sip:b@[2001:db8::5]:5062 go", false},
+		{"198.51.100.10:5070", "+sip:b@10.0.0.1,z1 go", true},
+		{"198.51.100.10", "+sip:b@10.0.0.1,z1 go", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char branch[64];
+
+		world_begin();
+		snprintf(branch, sizeof(branch), "%s",
+			 pass_on(STATELESS("INVITE", VIA_A, ""), rows[i].told));
+		named = rows[i].named;
+		if (come_back(branch, VIA_A, "") != rows[i].ours)
+			fail_msg("%s behind %s", rows[i].named, rows[i].told);
+		named = "192.0.2.10";
 		world_end();
 	}
 }
@@ -325,6 +365,7 @@ int main(void)
 		cmocka_unit_test(test_branches),
 		cmocka_unit_test(test_targets),
 		cmocka_unit_test(test_way_back),
+		cmocka_unit_test(test_another_sent_by),
 		cmocka_unit_test(test_by_the_connection),
 		cmocka_unit_test(test_connection_and_branch),
 		cmocka_unit_test(test_forged_connection),

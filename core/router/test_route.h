@@ -488,9 +488,9 @@ bool txn_branch_read(struct sv branch, unsigned *worker, uint64_t *loop)
 	return true;
 }
 
-struct txn_client *txn_client_new(struct txn_table *table, struct sv branch, enum sip_method method,
-				  const struct tp_target *to, struct sv bytes,
-				  const struct txn_client_ops *ops, void *user)
+struct txn_client *txn_client_new(struct txn_table *table, const struct sip_via *via,
+				  enum sip_method method, const struct tp_target *to,
+				  struct sv bytes, const struct txn_client_ops *ops, void *user)
 {
 	(void)table;
 	if (world.no_clients || world.n_clients == CLIENTS_MAX)
@@ -501,8 +501,8 @@ struct txn_client *txn_client_new(struct txn_table *table, struct sv branch, enu
 		free(c);
 		return NULL;
 	}
-	CHECK(branch.n <= TXN_BRANCH_MAX);
-	memcpy(c->branch, branch.p, branch.n);
+	CHECK(via->branch.n <= TXN_BRANCH_MAX && via->host.n > 0);
+	memcpy(c->branch, via->branch.p, via->branch.n);
 	memcpy(copy, bytes.p, bytes.n);
 	c->bytes = sv_of(copy, bytes.n);
 	c->to = *to;

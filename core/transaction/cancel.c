@@ -39,7 +39,7 @@ void client_send_cancel(struct txn_client *client, struct sv reason)
 	const struct sip_via *via = sip_top_via(&table->msg, &at);
 	txn_count(table, TXN_STAT_CANCELS);
 	/* No limit holds here: there is one CANCEL at most for an INVITE that was let in. Without memory it goes out once, and is not sent again. */
-	if (via && client_begin(table, via->branch, TXN_NICT, &live->to, bytes, &cancel) != 0 &&
+	if (via && client_begin(table, via, TXN_NICT, &live->to, bytes, &cancel) != 0 &&
 	    tp_send(table->env.tp, &live->to, bytes, NULL) != 0)
 		txn_count(table, TXN_STAT_UNSENT);
 }

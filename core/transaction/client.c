@@ -103,7 +103,7 @@ void client_free(struct txn_client *client)
 	free(client);
 }
 
-int client_begin(struct txn_table *table, struct sv branch, enum txn_machine machine,
+int client_begin(struct txn_table *table, const struct sip_via *via, enum txn_machine machine,
 		 const struct tp_target *to, struct sv bytes, struct txn_client **out)
 {
 	struct txn_client *client = calloc(1, sizeof(*client));
@@ -116,7 +116,8 @@ int client_begin(struct txn_table *table, struct sv branch, enum txn_machine mac
 		free(client);
 		return MG_ENOMEM;
 	}
-	match_client(table, branch, method, client->txn.key);
+	match_client(table, via->branch, method, client->txn.key);
+	client->txn.sent_by = match_sent_by(via);
 	int err = txn_link(table, &client->txn, machine, to->transport != SIP_TRANSPORT_UDP);
 	if (err) {
 		live_free(client->live);
@@ -131,9 +132,9 @@ int client_begin(struct txn_table *table, struct sv branch, enum txn_machine mac
 	return 0;
 }
 
-struct txn_client *txn_client_new(struct txn_table *table, struct sv branch, enum sip_method method,
-				  const struct tp_target *to, struct sv bytes,
-				  const struct txn_client_ops *ops, void *user)
+struct txn_client *txn_client_new(struct txn_table *table, const struct sip_via *via,
+				  enum sip_method method, const struct tp_target *to,
+				  struct sv bytes, const struct txn_client_ops *ops, void *user)
 {
 	enum txn_machine machine = method == SIP_METHOD_INVITE ? TXN_ICT : TXN_NICT;
 	struct txn_client *client;
@@ -142,7 +143,7 @@ struct txn_client *txn_client_new(struct txn_table *table, struct sv branch, enu
 		txn_count(table, TXN_STAT_CLIENTS_REFUSED);
 		return NULL;
 	}
-	if (client_begin(table, branch, machine, to, bytes, &client) != 0)
+	if (client_begin(table, via, machine, to, bytes, &client) != 0)
 		return NULL;
 	client->ops = ops;
 	client->user = user;
@@ -189,7 +190,8 @@ bool txn_response(struct txn_table *table, struct tp_rx *rx)
 		match_client(table, via->branch, cseq->method_name, key);
 		t = txn_find(&table->clients, key);
 	}
-	if (!t) {
+	/* §18.1.2: whose sent-by is not what we put there is nobody's; what that was is remembered, for the configuration may be another by now. */
+	if (!t || t->sent_by != match_sent_by(via)) {
 		txn_count(table, TXN_STAT_STRAY);
 		return false;
 	}

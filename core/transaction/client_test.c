@@ -200,9 +200,9 @@ static void unreadable_invite(void **unused)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		int n = txn_branch(world.table, 1, question.branch);
 		question.branch[n] = 0;
-		question.client =
-			txn_client_new(world.table, sv_str(question.branch), SIP_METHOD_INVITE, &to,
-				       sv_str(rows[i]), &world_ops, NULL);
+		struct sip_via via = asked_via(question.branch);
+		question.client = txn_client_new(world.table, &via, SIP_METHOD_INVITE, &to,
+						 sv_str(rows[i]), &world_ops, NULL);
 		assert_non_null(question.client);
 		answer(&question, "INVITE", 180, NULL);
 		txn_client_cancel(question.client, SV(""));
@@ -312,6 +312,81 @@ static void released_early(void **unused)
 	assert_string_equal(notes(), "");
 }
 
+/* §18.1.2: a response whose sent-by is not the one of our request is none of ours, in every state of its transaction. */
+static void another_sent_by(void **unused)
+{
+	static const struct {
+		const char *sent_by, *transport;
+		bool ours;
+	} rows[] = {
+		{"198.51.100.1:5060", "UDP", true},   {"198.51.100.1", "UDP", true},
+		{"198.51.100.1:5062", "UDP", false},  {"198.51.100.2:5060", "UDP", false},
+		{"198.51.100.1", "TLS", false},       {"9.9.9.9:9", "UDP", false},
+		{"phone.example:5060", "UDP", false}, {"198.51.100.11:5060", "UDP", false},
+	};
+	static const unsigned statuses[] = {180, 200, 200, 486, 486};
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		for (size_t k = 0; k < sizeof(statuses) / sizeof(statuses[0]); k++) {
+			uint64_t stray = stat(TXN_STAT_STRAY);
+
+			ask(&question, "INVITE", SIP_TRANSPORT_UDP);
+			if (k == 2 || k == 4) { /* Accepted, Completed */
+				assert_true(answer(&question, "INVITE", statuses[k], NULL));
+				assert_int_equal(stat(TXN_STAT_STRAY), stray);
+			}
+			(void)notes();
+			struct say s = {.method = "INVITE",
+					.branch = question.branch,
+					.status = statuses[k],
+					.to_tag = "c",
+					.sent_by = rows[i].sent_by,
+					.via_transport = rows[i].transport,
+					.peer = "203.0.113.7:5060"};
+			if (txn_response(world.table, &arrive(&s)->rx) != rows[i].ours)
+				fail_msg("%s %s, %u", rows[i].sent_by, rows[i].transport,
+					 statuses[k]);
+			assert_int_equal(stat(TXN_STAT_STRAY), stray + !rows[i].ours);
+			if (!rows[i].ours)
+				assert_string_equal(notes(), "");
+			txn_client_release(question.client);
+			pass(2 * HALF_MINUTE);
+			(void)notes();
+		}
+}
+
+/* Its case does not count, nor a default port (§18.1.2 compares what it means). */
+static void a_name_as_sent_by(void **unused)
+{
+	struct tp_target to = {.transport = SIP_TRANSPORT_UDP};
+	static const struct {
+		const char *sent_by;
+		bool ours;
+	} rows[] = {{"Edge.Example.NET", true},
+		    {"edge.example.net:5060", true},
+		    {"edge.example.com", false}};
+
+	(void)unused;
+	assert_int_equal(addr_parse(SV("203.0.113.7:5060"), ADDR_PORT, &to.addr), 0);
+	int n = txn_branch(world.table, 1, question.branch);
+	question.branch[n] = 0;
+	struct sip_via via = asked_via(question.branch);
+	via.host = SV("edge.example.net");
+	via.port = 0;
+	question.client = txn_client_new(world.table, &via, SIP_METHOD_OPTIONS, &to,
+					 SV("OPTIONS sip:x SIP/2.0\r\n\r\n"), &world_ops, NULL);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct say s = {.method = "OPTIONS",
+				.branch = question.branch,
+				.status = 180,
+				.sent_by = rows[i].sent_by,
+				.peer = "203.0.113.7:5060"};
+		assert_int_equal(txn_response(world.table, &arrive(&s)->rx), rows[i].ours);
+	}
+	txn_client_release(question.client);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -328,6 +403,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(cancelled_in_callbacks, begin, end),
 		cmocka_unit_test_setup_teardown(fails_over, begin, end),
 		cmocka_unit_test_setup_teardown(released_early, begin, end),
+		cmocka_unit_test_setup_teardown(another_sent_by, begin, end),
+		cmocka_unit_test_setup_teardown(a_name_as_sent_by, begin, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

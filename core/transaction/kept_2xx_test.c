@@ -44,8 +44,11 @@ static void tu(struct world *w, struct txn_client *client)
 /* The callee with this tag says 200. */
 static void says_200(const char *tag)
 {
-	struct say s = {
-		.branch = call.branch, .status = 200, .to_tag = tag, .peer = "203.0.113.7:5060"};
+	struct say s = {.branch = call.branch,
+			.status = 200,
+			.to_tag = tag,
+			.sent_by = "198.51.100.1:5060",
+			.peer = "203.0.113.7:5060"};
 
 	now = &arrive(&s)->rx;
 	assert_true(txn_response(world.table, now));

@@ -164,6 +164,18 @@ void match_client(const struct txn_table *table, struct sv branch, struct sv met
 	mix_end(&m, key);
 }
 
+uint16_t match_sent_by(const struct sip_via *via)
+{
+	uint32_t h = UINT32_C(2166136261); /* FNV-1a */
+	uint16_t port = sent_by_port(via);
+
+	for (size_t i = 0; i < via->host.n; i++)
+		h = (h ^ (uint8_t)sv_lower(via->host.p[i])) * 16777619;
+	h = (h ^ (port & 0xff)) * 16777619;
+	h = (h ^ port >> 8) * 16777619;
+	return (uint16_t)(h ^ h >> 16);
+}
+
 bool match_2xx(const struct txn_table *table, struct sip_msg *msg, uint8_t key[TXN_KEY_LEN])
 {
 	struct sip_where at;

@@ -125,7 +125,8 @@ static void twice(void **unused)
 	assert_null(txn_server_new(world.table, &first.kept, false));
 	assert_int_equal(txn_servers(world.table), 1);
 	ask(&question, "OPTIONS", SIP_TRANSPORT_UDP);
-	assert_null(txn_client_new(world.table, sv_str(question.branch), SIP_METHOD_OPTIONS,
+	struct sip_via via = asked_via(question.branch);
+	assert_null(txn_client_new(world.table, &via, SIP_METHOD_OPTIONS,
 				   txn_client_target(question.client), SV("OPTIONS x"), &world_ops,
 				   NULL));
 	assert_int_equal(txn_clients(world.table), 1);

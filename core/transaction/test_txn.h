@@ -439,6 +439,15 @@ struct asked {
 	struct txn_client *client;
 };
 
+/* The top Via of such a request. */
+static inline struct sip_via asked_via(const char *branch)
+{
+	return (struct sip_via){.branch = sv_str(branch),
+				.host = SV("198.51.100.1"),
+				.port = 5060,
+				.transport = SIP_TRANSPORT_UDP};
+}
+
 static inline struct txn_client *ask(struct asked *q, const char *method, uint8_t transport)
 {
 	char bytes[2048];
@@ -453,8 +462,9 @@ static inline struct txn_client *ask(struct asked *q, const char *method, uint8_
 	if (addr_parse(SV("203.0.113.7:5060"), ADDR_PORT, &to.addr) != 0)
 		abort();
 	size_t len = say_write(&s, bytes, sizeof(bytes));
-	q->client = txn_client_new(world.table, sv_str(q->branch), sip_method_find(sv_str(method)),
-				   &to, sv_of(bytes, len), &world_ops, NULL);
+	struct sip_via via = asked_via(q->branch);
+	q->client = txn_client_new(world.table, &via, sip_method_find(sv_str(method)), &to,
+				   sv_of(bytes, len), &world_ops, NULL);
 	return q->client;
 }
 

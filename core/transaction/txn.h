@@ -129,14 +129,14 @@ struct txn_client_ops {
 
 /* Begin a client transaction and send its request.
  *
- * branch     As in the request's top Via, made by txn_branch.
+ * via        The request's top one: its branch, made by txn_branch, and its sent-by, which responses have to bring back (§18.1.2).
  * method     Of the request; an ACK is no transaction: tp_send it.
  * bytes      The request; copied for retransmission, ACK and CANCEL.
  * ops        Must outlive the transaction. Its functions may do anything to this and other transactions, but not free the table.
  * Returns    the caller's reference; NULL at the limit (counted), without memory, or when the branch is in use. A failure to send comes through
  *            ops->failed.
  */
-MG_MUST_CHECK struct txn_client *txn_client_new(struct txn_table *table, struct sv branch,
+MG_MUST_CHECK struct txn_client *txn_client_new(struct txn_table *table, const struct sip_via *via,
 						enum sip_method method, const struct tp_target *to,
 						struct sv bytes, const struct txn_client_ops *ops,
 						void *user);

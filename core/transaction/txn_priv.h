@@ -142,8 +142,11 @@ struct txn {
 		own_refs; /* of the TU; of the table, of calls on the stack, of clients whose 2xx went through a server */
 	uint8_t machine, state, flags;
 	uint8_t end_event, resend_event; /* that the timers bring; NO_EVENT: not set */
-	uint16_t status;                 /* of a server: last response sent */
-	uint32_t end_at;                 /* milliseconds of the loop's clock modulo 2^32 */
+	union {
+		uint16_t status;  /* of a server: last response sent */
+		uint16_t sent_by; /* of a client: match_sent_by of our Via */
+	};
+	uint32_t end_at;    /* milliseconds of the loop's clock modulo 2^32 */
 	uint32_t resend_at; /* the same; of a server other than INVITE: when it began */
 	uint32_t resend_ms; /* the interval that resend_at ends */
 };
@@ -338,6 +341,8 @@ bool match_old_ack(const struct txn_table *table, struct sip_msg *msg, struct sv
 bool match_is_old(struct sip_msg *msg);
 void match_client(const struct txn_table *table, struct sv branch, struct sv method,
 		  uint8_t key[TXN_KEY_LEN]);
+/* What tells the sent-by of Vias apart, but for one pair in 2^16: host, its case ignored, and port, 5060 or 5061 if not said. No secret: the branch is the proof. */
+uint16_t match_sent_by(const struct sip_via *via);
 /* Call-ID, CSeq number and To tag, as a 2xx and its ACK have them. */
 bool match_2xx(const struct txn_table *table, struct sip_msg *msg, uint8_t key[TXN_KEY_LEN]);
 
@@ -363,9 +368,9 @@ void server_free(struct txn_server *server);
 /* ---- client.c ---- */
 
 /* Begin one without a TU: a CANCEL. Returns 0, MG_ENOMEM or MG_EEXIST. */
-MG_MUST_CHECK int client_begin(struct txn_table *table, struct sv branch, enum txn_machine machine,
-			       const struct tp_target *to, struct sv bytes,
-			       struct txn_client **out);
+MG_MUST_CHECK int client_begin(struct txn_table *table, const struct sip_via *via,
+			       enum txn_machine machine, const struct tp_target *to,
+			       struct sv bytes, struct txn_client **out);
 /* Whether a request that was not sent for this reason is as good as lost on its way: Timer A or E sends it again. */
 bool client_is_loss(const struct txn_client *client, int err);
 /* Send the request again. Returns 0 also when it is as good as lost. */

@@ -171,9 +171,9 @@ static void client_ask(struct tu_client *c)
 	struct say s = {.method = c->method, .branch = c->branch};
 	CHECK(addr_parse(SV("203.0.113.7:5060"), ADDR_PORT, &to.addr) == 0);
 	size_t len = say_write(&s, bytes, sizeof(bytes));
-	c->client =
-		txn_client_new(world.table, sv_str(c->branch), sip_method_find(sv_str(c->method)),
-			       &to, sv_of(bytes, len), &fuzz_ops, c);
+	struct sip_via via = {.branch = sv_str(c->branch), .host = SV("192.0.2.1"), .port = 5060};
+	c->client = txn_client_new(world.table, &via, sip_method_find(sv_str(c->method)), &to,
+				   sv_of(bytes, len), &fuzz_ops, c);
 	if (c->client && c->invite && habit & NAMES_SERVER && servers[c->server].server)
 		txn_client_keep_2xx(c->client, servers[c->server].server, NULL, SV(""));
 }
@@ -252,6 +252,7 @@ static void step_response(void)
 			  .status = statuses[choose(12)],
 			  .method = choose(4) ? c->method : "CANCEL",
 			  .to_tag = tags[choose(11)],
+			  .sent_by = choose(16) ? NULL : "192.0.2.9:5060",
 			  .peer = "203.0.113.7:5060"};
 
 	txn_response(world.table, &arrive(&say)->rx);

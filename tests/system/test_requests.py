@@ -178,6 +178,21 @@ def test_forwarded_form(proxy, uac, uas):
     assert uas.receive(0.3) is None
 
 
+@pytest.mark.parametrize("sent_by,ours", [("127.0.0.1:{}", True), ("9.9.9.9:9", False), ("127.0.0.1:9", False), ("[::1]:{}", False)])
+def test_sent_by_of_responses(proxy, uac, uas, sent_by, ours):
+    """§18.1.2: what does not name us in its top Via is dropped without a word, and counted; the right answer still passes."""
+    uac.send(request(uac, "OPTIONS", target(uas)), proxy.address)
+    got = uas.receive()
+    before = proxy.metrics()["margrave_sip_dropped_response_total"]
+    uas.send(reply(got, 200).replace(f"127.0.0.1:{proxy.port}", sent_by.format(proxy.port), 1), proxy.address)
+    answer = uac.receive(2.0 if ours else 0.4)
+    assert (status(answer) == 200) == ours, answer
+    assert proxy.metrics()["margrave_sip_dropped_response_total"] == before + (not ours)
+    if not ours:
+        uas.send(reply(got, 200), proxy.address)
+        assert status(uac.receive()) == 200
+
+
 @pytest.mark.parametrize("line,most", [("Via: SIP/2.0/UDP h.example;branch=z9hG4bKa", 70 - 1), ("Record-Route: <sip:p.example;lr>", 32)])
 def test_what_we_take_we_take_back(proxy, uac, uas, line, most):
     """A request at a limit goes on with more: its answer brings that back, and is no malformed one."""

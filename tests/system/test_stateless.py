@@ -46,6 +46,7 @@ def test_refusal_and_its_ack(world):
             uac.send(text, world.address)
             hop, got = next((hop, got) for hop in world.hops * 10 if (got := hop.receive(0.1)))
             assert len(header(got, "Via")) == 2
+            hop.send(reply(got, 487).replace("127.0.0.1:", "127.0.0.2:", 1), world.address)  # whose top Via is not ours (§18.1.2)
             hop.send(reply(got, 486), world.address)
             uac.send(hop_ack(text, until(uac, 486)), world.address)
             ack = until(hop, "ACK")
