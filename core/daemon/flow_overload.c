@@ -131,7 +131,11 @@ bool flow_refusal(struct worker *w, const struct sip_msg *msg, const struct mg_s
 
 void flow_count_refused(struct worker *w)
 {
-	flow_count(w, w->overload.memory_full ? FLOW_REFUSED_MEMORY : FLOW_OVERLOAD);
+	bool draining = atomic_load_explicit(&w->stop, memory_order_relaxed);
+
+	flow_count(w, draining                  ? FLOW_REFUSED_DRAINING
+		      : w->overload.memory_full ? FLOW_REFUSED_MEMORY
+						: FLOW_OVERLOAD);
 }
 
 void flow_refuse_overload(struct worker *w, struct tp_rx *rx, const struct mg_source *source)

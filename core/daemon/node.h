@@ -87,7 +87,7 @@ struct leaving {
 };
 
 /* What says in the log that it is full. */
-enum { FULL_SERVERS, FULL_CLIENTS, FULL_MAILBOX, FULL_WORK, FULL_KINDS };
+enum { FULL_SERVERS, FULL_CLIENTS, FULL_MAILBOX, FULL_WORK, FULL_DRAINING, FULL_KINDS };
 
 struct worker {
 	struct node *node;
@@ -224,6 +224,7 @@ void flow_letter_drop(void *letter);
 	X(NO_MEMORY,       "sip_no_memory_total",             COUNTER, "requests refused for lack of memory")       \
 	X(ANSWERED,        "sip_answered_total",              COUNTER, "requests answered here")                    \
 	X(OVERLOAD,        "sip_refused_overload_total",      COUNTER, "requests refused: overload")                \
+	X(REFUSED_DRAINING, "sip_refused_draining_total",     COUNTER, "requests refused: the process is ending")   \
 	X(OVERLOAD_DROP,   "sip_dropped_overload_total",      COUNTER, "requests dropped: overload")                \
 	X(ELSEWHERE,       "sip_dialog_elsewhere_total",      COUNTER, "strangers' requests in a dialog that lead to somebody who is not in it") \
 	X(REFUSED_MEMORY,  "sip_refused_memory_total",        COUNTER, "requests refused: memory ceiling")          \

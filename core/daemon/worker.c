@@ -175,15 +175,8 @@ void worker_enter(struct worker *w, struct running *running)
 
 /* ---- once a second ---- */
 
-static bool draining(const struct worker *w)
-{
-	return atomic_load_explicit(&w->stop, memory_order_relaxed);
-}
-
 static const char *why_refused(const struct worker *w)
 {
-	if (draining(w))
-		return "draining";
 	if (w->overload.memory_full)
 		return "memory";
 	if (txn_load(w->txn) >= w->running->overload.transactions_percent)
@@ -208,8 +201,9 @@ static void say_full(struct worker *w, uint64_t now_ms)
 	full_say(&w->full[FULL_CLIENTS], stats_sum(n->txn_stats, TXN_STAT_CLIENTS_REFUSED), NULL,
 		 now_ms);
 	full_say(&w->full[FULL_MAILBOX], mailbox_refused(n->mailbox), NULL, now_ms);
-	w->full[FULL_WORK].event = draining(w) ? "refused" : "overload";
 	full_say(&w->full[FULL_WORK], work, why_refused(w), now_ms);
+	full_say(&w->full[FULL_DRAINING], stats_sum(n->flow_stats, FLOW_REFUSED_DRAINING),
+		 "draining", now_ms);
 }
 
 static void on_tick(struct wheel_timer *t, uint64_t now_ms)
@@ -315,6 +309,7 @@ static const struct full full_kinds[FULL_KINDS] = {
 	[FULL_CLIENTS] = {.event = "table_full", .table = "client_transactions"},
 	[FULL_MAILBOX] = {.event = "table_full", .table = "mailbox", .max = LETTERS_ROOM},
 	[FULL_WORK] = {.event = "overload"},
+	[FULL_DRAINING] = {.event = "refused"},
 };
 
 static int make(struct worker *w)

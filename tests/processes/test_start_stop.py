@@ -117,6 +117,8 @@ def test_who_calls_while_it_drains_is_told_from_overload(daemon):
         assert status(final(late)) == 503
         daemon.wait_log("warning sip ev=refused why=draining act=refuse n=1")
         assert "ev=overload" not in daemon.log_text()
+        told = daemon.metrics()
+        assert told["margrave_sip_refused_draining_total"] == 1 and told["margrave_sip_refused_overload_total"] == 0
         assert daemon.ctl("stop", "--now").returncode == 0
         assert daemon.process.wait(timeout=5) == 0
 
