@@ -29,6 +29,7 @@ struct call *call_new(struct worker *w, struct tp_kept *kept)
 	call->server = NULL;
 	call->ctx = NULL;
 	call->cancelled = false;
+	call->crowded = false;
 	arena_init_buf(&call->arena, call->room, sizeof(call->room), CALL_CHUNK, CALL_MAX);
 	sip_view_init(&call->view, kept->msg, &call->arena);
 	chain_request_init(&call->request, &w->mg, kept->msg, &call->view, &call->arena, &source);

@@ -28,6 +28,7 @@ struct call {
 	struct route_context *ctx;
 	struct call *next_spare;
 	bool cancelled;
+	bool crowded; /* there is no room for its transaction */
 	_Alignas(16) char room[CALL_ROOM];
 };
 

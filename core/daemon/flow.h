@@ -53,7 +53,7 @@ void flow_targeted(struct call *call, struct mg_verdict verdict);
 void flow_answer(struct worker *w, struct sip_msg *msg, const struct tp_flow *flow,
 		 const struct sip_response *response, bool owed);
 
-/* Make the server transaction that is owed from now on. Returns 0, MG_ELIMIT, or 0 when there is one. */
+/* Make the server transaction that is owed from now on. Returns 0, MG_ELIMIT (the call is `crowded` then), or 0 when there is one. */
 MG_MUST_CHECK int flow_begin_server(struct call *call);
 
 /* The source of a message as modules see it. */

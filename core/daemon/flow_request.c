@@ -59,7 +59,7 @@ static void refuse_allow(struct call *call, unsigned status)
 	refuse(call, &r);
 }
 
-/* There is no room for it: as overload refuses. */
+/* There is no room for it: as overload refuses, whether the controller says so or the table of transactions, which counts for itself. */
 static void refuse_room(struct call *call)
 {
 	struct flow_refusal refusal;
@@ -68,7 +68,8 @@ static void refuse_room(struct call *call)
 		end(call, 0);
 		return;
 	}
-	flow_count_refused(call->worker);
+	if (!call->crowded)
+		flow_count_refused(call->worker);
 	refuse(call, &refusal.response);
 }
 
@@ -81,6 +82,10 @@ static bool settled(struct call *call, struct mg_verdict v)
 	case MG_NEXT: return false;
 	case MG_WAIT: return true;
 	case MG_REJECT:
+		if (call->crowded && v.status == 503) { /* a module could not let it wait */
+			refuse_room(call);
+			return true;
+		}
 		chain_refuse(&refusal, &call->request, v);
 		refuse(call, &refusal.response);
 		return true;
@@ -115,8 +120,10 @@ int flow_begin_server(struct call *call)
 	if (call->server || call->ctx)
 		return 0;
 	call->server = txn_server_new(call->worker->txn, call->kept, call->in.in_dialog);
-	if (!call->server)
+	if (!call->server) {
+		call->crowded = true;
 		return MG_ELIMIT;
+	}
 	txn_server_set_user(call->server, call);
 	txn_server_100(call->server, build_100, call);
 	return 0;
@@ -161,7 +168,7 @@ static void forward(struct call *call)
 	bool stateless = ack || (call->running->stateless && !call->server);
 
 	if (!stateless && flow_begin_server(call) < 0) {
-		refuse_with(call, 503, SV("Too Many Transactions"));
+		refuse_room(call);
 		return;
 	}
 	struct route_start start = {.kept = call->kept,

@@ -244,10 +244,8 @@ def test_transactions_run_out(tmp_path):
             caller.send(in_dialog("INFO", answer, routes, uri, caller, 2), house.address)
             assert (callee.receive(5) or "").startswith("INFO"), "the table has no room for a call that is up"
             assert house.metric("txn_servers") >= 800, "it was not full"
-            codes = set()
-            while (got := filler.receive(0.5)) is not None:
-                codes.add(status(got))
-            assert 503 in codes, codes
+            refusals = [got for got in iter(lambda: filler.receive(0.5), None) if status(got) != 100]
+            assert refusals and all(status(got) == 503 and header(got, "Retry-After") for got in refusals), refusals
         line = house.wait_log(r"ev=table_full table=server_transactions max=1000 act=refuse n=\d+", 5)
         assert line
         assert house.metric("txn_servers") <= 1001
@@ -257,6 +255,24 @@ def test_transactions_run_out(tmp_path):
             pass
         assert got
         assert len(said(house, "ev=table_full")) <= 4
+
+
+@pytest.mark.parametrize("trust,code", [("phones", 480), ("carrier", 503)])
+def test_a_full_table_refuses_as_overload_does(tmp_path, trust, code):
+    """X-7: an INVITE of a phone gets 480, because it would take us for dead; and all are told when to come again."""
+    extra = "transactions = { servers_max = 1000; clients_max = 1000; };\noverload = { transactions_percent = 100; };\n"
+    with House(tmp_path, extra=extra, workers=1, zone=f'trust = "{trust}";') as house, Peer(KNOWN) as filler, Peer(CALLEE) as silent:
+        filler.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+        to = f"sip:s@{silent.host}:{silent.port}"
+        until = time.monotonic() + 10
+        while house.metric("txn_servers_refused_total") < 20 and time.monotonic() < until:
+            for _ in range(100):
+                filler.send(message("INVITE", to, filler.host, filler.port), house.address)
+            time.sleep(0.01)
+        refusals = [got for got in iter(lambda: filler.receive(0.5), None) if status(got) != 100]
+        assert len(refusals) >= 20
+        assert {(status(got), 1 <= int((header(got, "Retry-After") or ["0"])[0]) <= 10) for got in refusals} == {(code, True)}
+        house.wait_log(r"ev=table_full table=server_transactions max=1000 act=refuse n=\d+", 5)
 
 
 def test_connections_run_out(tmp_path):
