@@ -164,8 +164,10 @@ static void let_in(struct call *call)
 static void forward(struct call *call)
 {
 	struct worker *w = call->worker;
-	bool ack = call->kept->msg->method == SIP_METHOD_ACK;
-	bool stateless = ack || (call->running->stateless && !call->server);
+	enum sip_method method = call->kept->msg->method;
+	bool ack = method == SIP_METHOD_ACK;
+	bool stateless =
+		ack || (!call->server && (call->running->stateless || method == SIP_METHOD_CANCEL));
 
 	if (!stateless && flow_begin_server(call) < 0) {
 		refuse_room(call);
@@ -276,6 +278,10 @@ static void unserved(struct call *call)
 
 	if (call->in.elsewhere) { /* F-1: its token opened, but leads to somebody else */
 		refuse_with(call, 403, SV("Not The Remote Target"));
+		return;
+	}
+	if (msg->method == SIP_METHOD_CANCEL) { /* of nothing here, and nobody wants it */
+		refuse_with(call, 481, SV(""));
 		return;
 	}
 	if (call->request
@@ -417,16 +423,25 @@ static void ack(struct worker *w, struct tp_rx *rx)
 	begin(w, rx);
 }
 
+/* Of an INVITE that is not known here (§16.10): who may send requests on may have that sent on too, as it comes; strangers are told so, within T-10. In stateless mode the
+ * INVITE went on without state, so does this (§16.11). */
+static void cancel_of_none(struct worker *w, struct tp_rx *rx)
+{
+	static const struct sip_response none = {.status = 481};
+
+	if (w->running->stateless || flow_source(w, &rx->flow).known)
+		begin(w, rx);
+	else
+		flow_answer(w, rx->msg, &rx->flow, &none, false);
+}
+
+/* `server`: the INVITE's; NULL when it is somebody else's. */
 static void cancel(struct worker *w, struct tp_rx *rx, struct txn_server *server)
 {
 	struct sip_response r = {.status = server ? 200 : 481};
 	struct call *call = server ? txn_server_user(server) : NULL;
 	struct sv reason = sip_value(rx->msg, SIP_H_REASON);
 
-	if (!server && w->running->stateless) {
-		begin(w, rx); /* the INVITE went on without state, so does this (§16.11) */
-		return;
-	}
 	flow_answer(w, rx->msg, &rx->flow, &r, server != NULL);
 	if (!call || call->cancelled || call->kept->msg->method != SIP_METHOD_INVITE)
 		return;
@@ -458,7 +473,7 @@ void flow_dispatch(struct worker *w, struct tp_rx *rx, bool admitted)
 		if (rx->msg->method == SIP_METHOD_ACK)
 			ack(w, rx);
 		else if (rx->msg->method == SIP_METHOD_CANCEL)
-			cancel(w, rx, NULL);
+			cancel_of_none(w, rx);
 		else if (admitted)
 			begin(w, rx);
 		else

@@ -188,8 +188,7 @@ static void lacking(void **unused)
 				assert_false(txn_response(world.table, &first.rx));
 				continue;
 			}
-			assert_int_equal(txn_request(world.table, &first.rx, &server),
-					 k == 2 ? TXN_CANCEL : TXN_NEW);
+			assert_int_equal(txn_request(world.table, &first.rx, &server), TXN_NEW);
 			assert_null(server);
 			assert_null(txn_server_new(world.table, &first.kept, false));
 			txn_ack_passes(world.table, msg);
@@ -287,7 +286,7 @@ static void cancel(void **unused)
 	assert_int_equal(stat(TXN_STAT_CANCELS_FOREIGN), 1);
 	c.peer = NULL;
 	c.branch = "z9hG4bKother";
-	assert_int_equal(request(&c, &found), TXN_CANCEL);
+	assert_int_equal(request(&c, &found), TXN_NEW);
 	assert_null(found);
 	/* The CANCEL is a transaction too: its retransmission gets its answer again. */
 	c.branch = NULL;
@@ -313,7 +312,7 @@ static void old_cancel(void **unused)
 	assert_int_equal(request(&c, &found), TXN_CANCEL);
 	assert_ptr_equal(found, server);
 	c.to_tag = "x";
-	assert_int_equal(request(&c, &found), TXN_CANCEL);
+	assert_int_equal(request(&c, &found), TXN_NEW);
 	assert_null(found);
 	reply(server, 487);
 	txn_server_unref(server);

@@ -253,7 +253,9 @@ static enum txn_found on_cancel(struct txn_table *table, struct tp_rx *rx,
 	struct txn *t = match_request(table, rx->msg, SV("INVITE"), key)
 				? txn_find(&table->servers, key)
 				: NULL;
-	if (t && !addr_host_eq(&txn_to_server(t)->flow.peer, &rx->flow.peer)) {
+	if (!t)
+		return TXN_NEW;
+	if (!addr_host_eq(&txn_to_server(t)->flow.peer, &rx->flow.peer)) {
 		txn_count(table, TXN_STAT_CANCELS_FOREIGN);
 		t = NULL;
 	}

@@ -57,7 +57,7 @@ unsigned txn_load(const struct txn_table *table);
 /* ---- requests (§17.2) ---- */
 
 enum txn_found {
-	TXN_NEW, /* no transaction: a new request (also an ACK for a 2xx, which never has one) */
+	TXN_NEW, /* no transaction: a new request (also an ACK for a 2xx, which never has one, and a CANCEL without an INVITE) */
 	TXN_ABSORBED, /* a retransmission, or the ACK of a final response: dealt with */
 	TXN_CANCEL, /* a CANCEL that is new: *server is the INVITE's transaction, borrowed for the moment: the TU answers the CANCEL and acts (§9.2; nothing is to
 		       * be done when txn_server_status is final). *server is NULL when there is none, or the CANCEL comes from another address than the

@@ -6,6 +6,7 @@ import time
 
 import pytest
 from margrave import MODULES, Daemon, Peer, bin_folder, free_port, header, status
+from talk import cancel_of
 from test_requests import ask, reply, request, until
 from uas import Authority, TlsPeer, client_context
 
@@ -135,6 +136,47 @@ def test_dialog_of_a_known_caller(proxy, bob):
         assert refused(bob) == 403 and other.receive(0.2) is None
         call.send_back("BYE", f"sip:alice@{alice.host}:{alice.port}", cseq=3)
         assert alice.receive().startswith("BYE ")
+
+
+# ---- a CANCEL without an INVITE (RFC 3261 16.10) ----
+
+def cancel_of_nothing(peer: Peer, uri: str, *lines: str) -> str:
+    return request(peer, "CANCEL", uri, *lines, drop=("Contact",))
+
+
+def test_cancel_of_a_known_source_goes_on(proxy, bob):
+    """Without a transaction, each time it comes, and its answer goes back."""
+    with Peer(KNOWN) as alice:
+        text = cancel_of_nothing(alice, f"sip:bob@{bob.host}:{bob.port}")
+        for _ in range(2):
+            alice.send(text, proxy.address)
+            got = bob.receive()
+            assert got.startswith("CANCEL ") and len(header(got, "Via")) == 2 and not header(got, "Record-Route")
+        bob.send(reply(got, 481), proxy.address)
+        answer = alice.receive()
+        assert status(answer) == 481 and header(answer, "Call-ID") == header(text, "Call-ID")
+        assert len(header(answer, "Via")) == 1
+        alice.send(cancel_of_nothing(alice, "sip:nobody@ours.example", f"Route: <sip:{bob.host}:{bob.port};lr>"), proxy.address)
+        assert bob.receive().startswith("CANCEL sip:nobody@ours.example ")
+        alice.send(cancel_of_nothing(alice, f"sip:127.0.0.1:{proxy.address[1]}"), proxy.address)  # there is nowhere to send it
+        assert refused(alice) == 481
+        assert proxy.metrics()["margrave_txn_servers"] == 0 and proxy.metrics()["margrave_txn_clients"] == 0
+
+
+def test_cancel_of_a_stranger_goes_nowhere(proxy, bob):
+    """Not even where a rule lets everybody call."""
+    with Peer() as mallory, Peer(KNOWN) as alice:
+        for uri in ("sip:bob@ours.example", f"sip:bob@{bob.host}:{bob.port}"):
+            mallory.send(cancel_of_nothing(mallory, uri), proxy.address)
+            assert refused(mallory) == 481
+        assert bob.receive(0.2) is None
+        # and the INVITE of another source is not his to cancel, whether he is known or not (X-5)
+        invite = request(mallory, "INVITE", "sip:bob@ours.example")
+        mallory.send(invite, proxy.address)
+        assert bob.receive().startswith("INVITE ")
+        alice.send(cancel_of(invite), proxy.address)
+        assert refused(alice) == 481
+        assert bob.receive(0.2) is None
 
 
 # ---- calls that nobody answers (X-3) ----
