@@ -63,28 +63,19 @@ void log_begin(struct log_line *l, enum log_level level, const char *room, const
 	log_str(l, "ev", event);
 }
 
-/* Whether a value is written in quotes: what could end it early, or be taken for a field or an
- * escape of ours, is in it as far as it can be shown at all.
- */
-static bool wants_quotes(struct sv value)
+static bool is_plain(unsigned char c, bool quoted)
 {
-	for (size_t i = 0; i < value.n && i < LOG_FIELD_MAX; i++) {
-		if (strchr(" \"=\\", value.p[i]) && value.p[i])
-			return true;
-	}
-	return false;
+	if (c == '"' || c == '\\')
+		return false;
+	return (c >= '!' && c <= '~' && c != '=') || (quoted && (c == ' ' || c == '='));
 }
 
-/* A byte as it is written. Returns how many it takes. */
-static size_t escape(unsigned char c, char out[4])
+/* Returns how many bytes it takes. */
+static size_t escape(unsigned char c, bool quoted, char out[4])
 {
-	bool shown = c >= ' ' && c <= '~';
-	bool escaped = c == '"' || c == '\\';
-
-	if (shown) {
-		out[0] = '\\';
-		out[escaped] = (char)c;
-		return escaped ? 2 : 1;
+	if (is_plain(c, quoted)) {
+		out[0] = (char)c;
+		return 1;
 	}
 	memcpy(out, "\\x", 2);
 	out[2] = "0123456789abcdef"[c >> 4];
@@ -92,15 +83,15 @@ static size_t escape(unsigned char c, char out[4])
 	return 4;
 }
 
-void log_sv(struct log_line *l, const char *key, struct sv value)
+static void escaped(struct log_line *l, const char *key, struct sv value, bool quoted)
 {
 	char out[LOG_FIELD_MAX], piece[4];
-	size_t quote = wants_quotes(value), room = sizeof(out) - quote;
-	size_t n = quote, whole = n; /* `whole`: where the mark fits in if the rest does not */
+	size_t room = sizeof(out) - quoted;
+	size_t n = quoted, whole = n; /* `whole`: where the mark fits in if the rest does not */
 
 	out[0] = '"';
 	for (size_t i = 0; i < value.n; i++) {
-		size_t need = escape((unsigned char)value.p[i], piece);
+		size_t need = escape((unsigned char)value.p[i], quoted, piece);
 
 		if (n + need > room) {
 			memcpy(out + whole, "\\+", 2);
@@ -112,14 +103,22 @@ void log_sv(struct log_line *l, const char *key, struct sv value)
 		if (n + 2 <= room)
 			whole = n;
 	}
-	if (quote)
+	if (quoted)
 		out[n++] = '"';
 	field(l, key, sv_of(out, n));
 }
 
+void log_sv(struct log_line *l, const char *key, struct sv value)
+{
+	escaped(l, key, value, false);
+}
+
 void log_str(struct log_line *l, const char *key, const char *value)
 {
-	log_sv(l, key, sv_str(value));
+	struct sv text = sv_str(value);
+
+	escaped(l, key, text,
+		text.n && memchr(text.p, ' ', text.n < LOG_FIELD_MAX ? text.n : LOG_FIELD_MAX));
 }
 
 /* The digits of `v` at the end of `out`. */

@@ -4,17 +4,16 @@
  * how often a repeated event is said. Rooms that only parse or decide return errors and do not call
  * this.
  *
- *     warning shield ev=ban src=192.0.2.7:5061 ua="friendly scanner" n=10
+ *     warning shield ev=ban src=192.0.2.7:5061 ua=friendly\x20scanner n=10
  *
  * A line is level, room, ev=event and fields, one space between. Keys and events are ours, values
- * may be a peer's. A value that holds a space, or one of " = \, stands in double quotes, with \ in
- * front of each " and \ of its own; any other stands bare. In both, each byte outside of ' ' to '~' is
- * written \xNN (two lower-case digits). So no value holds an end of line or moves a cursor, and who
- * reads quotes as logfmt does takes no part of a value for a field; a plain search for "act=drop" may
- * meet a peer's text, which quotes then surround. What we know of the source ourselves stands in
- * front of what it sent. A value of more than LOG_FIELD_MAX bytes as written, quotes included, ends
- * between two escapes in "\+", which no peer can write. When a line is full, further fields are left
- * out whole and counted in a last one, cut=N.
+ * may be a peer's: of those, each byte outside of '!' to '~', and each of " \ and =, is written \xNN
+ * (two lower-case digits). So a peer's value holds no space, quote or equals sign: it can forge neither
+ * a field nor an end of line, and a search for "act=drop" finds our field only. Sentences of ours, which
+ * an operator reads, stand in double quotes with their spaces and equals signs, all else escaped as above: splitting
+ * at spaces outside of quotes and then at the first '=' is exact. A value of more than LOG_FIELD_MAX bytes as
+ * written, quotes included, ends between two escapes in "\+", which no peer can write. When a line is full,
+ * further fields are left out whole and counted in a last one, cut=N.
  *
  * No timestamp: journald and syslog have their own. Never keys, passwords, digest responses.
  */
@@ -64,7 +63,7 @@ bool log_on(enum log_level level);
 /* Begin a line. `room` and `event` are constants of [a-z0-9_-]. */
 void log_begin(struct log_line *l, enum log_level level, const char *room, const char *event);
 
-/* Add fields; `key` is a constant of [a-z0-9_-]. A text is escaped and cut as said above. */
+/* Add fields; `key` is a constant of [a-z0-9_-]. A text is escaped and cut as said above: log_sv takes anybody's, log_str ours. */
 void log_sv(struct log_line *l, const char *key, struct sv value);
 void log_str(struct log_line *l, const char *key, const char *value); /* NULL is "" */
 void log_u64(struct log_line *l, const char *key, uint64_t value);

@@ -258,7 +258,7 @@ static void the_security_log(void **state)
 	assert_string_equal(
 		fake_logged(&f),
 		"info sec ev=flood src=192.0.2.7:5060 tr=tls "
-		"m=\"INVITE sip:bob@biloxi.example SI\" why=rate act=throttle proof=1 n=50\n");
+		"m=INVITE\\x20sip:bob@biloxi.example\\x20SI why=rate act=throttle proof=1 n=50\n");
 	mg_sec_flush(&f.worker, &kind);
 	assert_string_equal(fake_logged(&f), "");
 }

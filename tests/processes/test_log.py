@@ -87,10 +87,10 @@ def test_a_failed_call_at_debug(daemon):
     after, closed = len(daemon.log_text()), free_port()
     assert ask(daemon, f"sip:bob@127.0.0.1:{closed};x=y", Call_ID=HOSTILE) == 503
     daemon.wait_log("ev=answered", 5, after)
-    call = r'call_id="a\"b\\x0a\\c" m=INVITE'
+    call = r"call_id=a\x22b\x5cx0a\x5cc m=INVITE"
     hop = f"target=127.0.0.1:{closed} tr=udp addr=127.0.0.1:{closed} why=refused"
     assert lines(daemon, after) == [
-        f'debug router ev=forwarded {call} target="sip:bob@127.0.0.1:{closed};x=y" tr=udp addr=127.0.0.1:{closed} branch=z9hG4bK',
+        f'debug router ev=forwarded {call} target=sip:bob@127.0.0.1:{closed};x\\x3dy tr=udp addr=127.0.0.1:{closed} branch=z9hG4bK',
         f"debug router ev=branch_failed {call} {hop}",
         f"info router ev=target_failed {hop} n=1",
         f"debug router ev=answered {call} status=503 why=refused",
