@@ -26,6 +26,8 @@
 
 /* What a child may say: heartbeats and answers to reloads are a few a second. */
 static const struct limit_rule words_rule = {.tokens = 50, .per_ms = 1000, .burst = 200};
+/* Loading is work. */
+static const struct limit_rule asked_rule = {.tokens = 5, .per_ms = 1000, .burst = 20};
 
 void warden_say(enum log_level level, const char *event, const char *key, const char *value)
 {
@@ -51,14 +53,12 @@ static void end_child(struct warden *w, int signo, const char *why)
 
 static void stop(struct warden *w, bool graceful)
 {
-	struct ipc_msg msg = {.magic = IPC_MAGIC, .type = IPC_STOP};
-
-	msg.number = ++w->stops == 1 && graceful;
+	graceful = ++w->stops == 1 && graceful;
 	if (!w->child) {
 		loop_stop(w->loop);
 		return;
 	}
-	if (ipc_send(w->ipc, &msg, -1) < 0 || w->stops > 2)
+	if (send_stop(w, graceful) < 0 || w->stops > 2)
 		kill(w->child, SIGKILL);
 	w->heard_ms = loop_now_ms(w->loop); /* from here on the end is waited for */
 }
@@ -78,11 +78,19 @@ static void on_heartbeat(struct warden *w, uint64_t busy_ms)
 		end_child(w, SIGABRT, "sip_process_stuck");
 }
 
-/* Returns whether it makes sense. */
+static void on_asked(struct warden *w)
+{
+	if (limit_take(&w->asked, &asked_rule, loop_now_ms(w->loop), 1))
+		reload_begin(w);
+	else
+		reload_refuse(w, "reloads are asked for too often");
+}
+
+/* Returns whether it makes sense. Nothing can be said of a configuration that it has not got yet. */
 static bool on_word(struct warden *w, const struct ipc_msg *msg)
 {
-	bool of_running = !w->ready && msg->generation == w->running->generation;
-	bool of_offered = w->offered && msg->generation == w->offered->generation;
+	bool of_running = !w->ready && !w->sending && msg->generation == w->running->generation;
+	bool of_offered = w->offered && !w->sending && msg->generation == w->offered->generation;
 
 	switch ((int)msg->type) {
 	case IPC_READY:
@@ -98,7 +106,7 @@ static bool on_word(struct warden *w, const struct ipc_msg *msg)
 			w->refused = of_running;
 		return of_offered || of_running;
 	case IPC_HEARTBEAT: on_heartbeat(w, msg->number); return true;
-	case IPC_RELOAD: reload_begin(w); return true;
+	case IPC_RELOAD: on_asked(w); return true;
 	case IPC_STOPPING: stop(w, msg->number == 1); return true;
 	default: return false;
 	}
@@ -174,6 +182,7 @@ static void on_child(void *arg, int signo)
 	if (!w->child || waitpid(w->child, &status, WNOHANG) != w->child)
 		return;
 	loop_unwatch(&w->watch);
+	send_forget(w);
 	close(w->ipc);
 	w->ipc = -1;
 	w->child = 0;
@@ -214,6 +223,10 @@ static void check_child(struct warden *w, uint64_t now_ms)
 		if (loop_watch(w->loop, &w->watch, w->ipc, LOOP_READ, on_ipc, "warden child") < 0)
 			end_child(w, SIGKILL, "start_failed");
 	}
+	if (!w->killed && send_is_late(w, now_ms)) {
+		end_child(w, SIGKILL, "sip_process_does_not_read");
+		return;
+	}
 	if (now_ms - w->heard_ms <= patience)
 		return;
 	if (w->stops == 1 && !w->killed) { /* a call may ring for minutes */
@@ -243,7 +256,7 @@ static void on_check(struct wheel_timer *t, uint64_t now_ms)
 
 	/* We did not run ourselves (the machine was paused): what was not heard meanwhile is nobody's fault. */
 	if (now_ms - w->checked_ms > 2ULL * CHECK_MS && !w->stops)
-		w->heard_ms = now_ms;
+		w->heard_ms = w->unread_ms = now_ms;
 	w->checked_ms = now_ms;
 	log_sink_flush();
 	if (w->child)
@@ -301,6 +314,7 @@ static int run(struct warden *w)
 
 	if (err)
 		return err;
+	limit_init(&w->asked, &asked_rule, now_ms);
 	w->checked_ms = now_ms;
 	w->keys_ms = now_ms + TICKETS_MS;
 	wheel_add(loop_wheel(w->loop), &w->check, now_ms + CHECK_MS);
@@ -320,6 +334,7 @@ static void close_all(struct warden *w)
 		loop_unwatch(&w->watch);
 		wheel_del(loop_wheel(w->loop), &w->check);
 		wheel_del(loop_wheel(w->loop), &w->restart);
+		send_forget(w);
 		loop_free(w->loop);
 	}
 }
@@ -337,6 +352,7 @@ int warden_run(const char *config_path)
 	signal(SIGPIPE, SIG_IGN);
 	wheel_timer_init(&w.check, on_check);
 	wheel_timer_init(&w.restart, on_restart);
+	send_init(&w);
 	w.loop = loop_new(&o);
 	int err = w.loop ? open_all(&w) : MG_ENOMEM;
 	if (!err)

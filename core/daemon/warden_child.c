@@ -89,7 +89,7 @@ static int greet(struct warden *w)
 		err = send_fd(w->ipc, IPC_CONTROL, w->control_fd);
 	if (!err)
 		err = send_quarantine(w, loop_now_ms(w->loop));
-	return err ? err : holding_send(w->running, w->ipc);
+	return err ? err : send_begin(w, w->running);
 }
 
 /* Signals that are meant for us and reach the child too, as those to all processes of a service, must not be heard in it: not by our handlers before it is another

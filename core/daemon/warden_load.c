@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * warden_load: a configuration and everything it names, open, and its way to the child.
+ * warden_load: a configuration and everything it names, open. Its way to the child is warden_send.c's.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -10,8 +10,6 @@
 
 #include "daemon/settings_host.h"
 #include "daemon/warden_priv.h"
-
-#define PATIENCE_MS 3000
 
 /* A holding that is being made. */
 struct making {
@@ -45,6 +43,8 @@ static int open_regular(const char *path)
 
 static int keep_file(struct holding *h, const char *path, int fd)
 {
+	if (strlen(path) >= IPC_PATH_MAX)
+		return -ENAMETOOLONG;
 	struct warden_file *more = realloc(h->file, (h->files + 1) * sizeof(*more));
 
 	if (!more)
@@ -199,53 +199,4 @@ void holding_free(struct holding *h)
 		close(h->metrics_fd);
 	settings_free(h->loaded);
 	free(h);
-}
-
-/* Waits for room, a few seconds in all: the child reads until IPC_COMMIT and nothing else. */
-static int send_wait(int ipc, const struct ipc_msg *msg, int fd, unsigned *patience)
-{
-	int err;
-
-	while ((err = ipc_send(ipc, msg, fd)) == -EAGAIN || err == -ETOOMANYREFS) {
-		if (*patience == 0)
-			return err;
-		--*patience;
-		usleep(1000);
-	}
-	return err;
-}
-
-int holding_send(const struct holding *h, int ipc)
-{
-	struct ipc_msg msg = {.magic = IPC_MAGIC,
-			      .type = IPC_BEGIN,
-			      .generation = h->generation,
-			      .number = h->again,
-			      .workers = settings_workers(&h->loaded->settings)};
-	unsigned patience = PATIENCE_MS;
-	int err = send_wait(ipc, &msg, h->text_fd, &patience);
-
-	msg.type = IPC_FILE;
-	for (size_t i = 0; !err && i < h->files; i++) {
-		if (strlen(h->file[i].path) >= sizeof(msg.path))
-			return -ENAMETOOLONG;
-		memcpy(msg.path, h->file[i].path, strlen(h->file[i].path) + 1);
-		err = send_wait(ipc, &msg, h->file[i].fd, &patience);
-	}
-	msg.path[0] = '\0';
-	msg.type = IPC_LISTENER;
-	for (size_t i = 0; !err && i < h->listeners.n; i++) {
-		msg.listener = h->listeners.socket[i].info;
-		err = send_wait(ipc, &msg, h->listeners.socket[i].fd, &patience);
-	}
-	msg.type = IPC_LOCAL;
-	for (size_t i = 0; !err && i < h->locals; i++) {
-		msg.addr = h->local[i];
-		err = send_wait(ipc, &msg, -1, &patience);
-	}
-	msg.type = IPC_METRICS;
-	if (!err && h->metrics_fd >= 0)
-		err = send_wait(ipc, &msg, h->metrics_fd, &patience);
-	msg.type = IPC_COMMIT;
-	return err ? err : send_wait(ipc, &msg, -1, &patience);
 }

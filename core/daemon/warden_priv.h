@@ -69,6 +69,7 @@ struct warden {
 	int ipc;
 	struct loop_watch watch;
 	struct limit words; /* how much it may say */
+	struct limit asked; /* how often it may ask for a reload */
 	bool quiet;         /* it has said too much: not read for a while */
 	bool ready;         /* it said so */
 	bool lived;         /* one was ready once */
@@ -78,6 +79,12 @@ struct warden {
 	unsigned deaths;    /* before it was ready, one after the other */
 	uint64_t heard_ms, checked_ms;
 	struct wheel_timer check, restart;
+	/* what it has not taken yet */
+	const struct holding *sending; /* NULL: nothing of one */
+	size_t sent;                   /* messages of it */
+	bool stop_unsaid, stop_gracefully;
+	uint64_t unread_ms; /* since when */
+	struct wheel_timer sender;
 	struct suspect quarantine[WARDEN_QUARANTINE_MAX]; /* told to the next children too */
 	unsigned stops;                                   /* times we were told to end */
 	int status;
@@ -95,8 +102,20 @@ MG_MUST_CHECK struct holding *holding_new(const char *path, uint64_t generation,
 void holding_free(struct holding *h); /* NULL is fine */
 /* Whether a child would run by both in the same way: listeners and addresses. */
 bool holding_same(const struct holding *a, const struct holding *b);
-/* Send it to the child. Returns 0 or a negative error. */
-MG_MUST_CHECK int holding_send(const struct holding *h, int ipc);
+
+/* ---- warden_send.c ---- */
+
+/* Before the first child. */
+void send_init(struct warden *w);
+/* Send a configuration to the child: what it takes now, the rest as it reads. `h` stays where it is until the child has answered or died. Returns 0, or -EPIPE: it has
+ * died. */
+MG_MUST_CHECK int send_begin(struct warden *w, const struct holding *h);
+/* Tell it to end, in the place of what is on its way. Returns as send_begin. */
+MG_MUST_CHECK int send_stop(struct warden *w, bool graceful);
+/* It has died. */
+void send_forget(struct warden *w);
+/* Whether it has had time enough to read what it was sent. */
+bool send_is_late(const struct warden *w, uint64_t now_ms);
 
 /* ---- warden_child.c ---- */
 
@@ -119,6 +138,8 @@ void reload_same(struct warden *w, bool always);
 void reload_done(struct warden *w, bool taken);
 /* The child died before it had taken what was offered: by itself, which speaks against what was offered, or not. */
 void reload_lost(struct warden *w, bool by_itself);
+/* Nothing is loaded: who asked by margravectl hears why. */
+void reload_refuse(const struct warden *w, const char *why);
 /* What had to wait. */
 void reload_waiting(struct warden *w);
 

@@ -35,19 +35,27 @@ static void send_faults(const struct warden *w, const struct conf_faults *faults
 		close(fd);
 }
 
-/* Returns whether the child was there: one that has just died is followed by another, to be asked then. */
-static bool offer(struct warden *w, struct holding *next, struct conf_faults *faults)
+void reload_refuse(const struct warden *w, const char *why)
 {
-	int err = next ? holding_send(next, w->ipc) : 0;
+	struct conf_faults faults;
 
-	if (err) {
+	conf_faults_init(&faults);
+	conf_faults_add(&faults, "%s", why);
+	send_faults(w, &faults);
+	conf_faults_done(&faults);
+}
+
+/* Returns whether the child was there: one that has just died is followed by another, to be asked then. */
+static bool offer(struct warden *w, struct holding *next)
+{
+	bool there = !next || send_begin(w, next) == 0;
+
+	if (!there) {
 		holding_free(next);
 		next = NULL;
 	}
-	if (err && err != -EPIPE)
-		conf_faults_add(faults, "the SIP process does not take it (%s)", mg_err_name(err));
 	w->offered = next;
-	return err != -EPIPE;
+	return there;
 }
 
 void reload_begin(struct warden *w)
@@ -59,7 +67,7 @@ void reload_begin(struct warden *w)
 		return;
 	}
 	conf_faults_init(&faults);
-	w->again = !offer(w, holding_new(w->path, ++w->generation, w->running, &faults), &faults);
+	w->again = !offer(w, holding_new(w->path, ++w->generation, w->running, &faults));
 	if (faults.n) {
 		tell_faults(&faults);
 		send_faults(w, &faults);
@@ -91,7 +99,7 @@ void reload_same(struct warden *w, bool always)
 		holding_free(next);
 		next = NULL;
 	}
-	w->renew = !offer(w, next, &faults);
+	w->renew = !offer(w, next);
 	if (faults.n) {
 		same_failed(w, always, &faults);
 	} else {
