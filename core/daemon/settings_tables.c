@@ -403,8 +403,9 @@ static const struct conf_option options[] = {
 	 .max_items = 32,
 	 .offset = offsetof(struct settings, accept_risk),
 	 .example = "( \"open-relay\" )",
-	 .help = "names of dangers that are known and wanted: acl-any, metrics-open, open-relay, "
-		 "recurse, tls-unverified, user-root"},
+	 .help = "names of dangers that are known and wanted: acl-any, metrics-open, open-relay "
+		 "(strangers' calls are answered as RFC 3261 has it, again for each request that "
+		 "their source may send), recurse, tls-unverified, user-root"},
 	{.name = "zones",
 	 .type = CONF_GROUP,
 	 .flags = CONF_LIST | CONF_REQUIRED,

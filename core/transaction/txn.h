@@ -60,8 +60,7 @@ enum txn_found {
 	TXN_NEW, /* no transaction: a new request (also an ACK for a 2xx, which never has one, and a CANCEL without an INVITE) */
 	TXN_ABSORBED, /* a retransmission, or the ACK of a final response: dealt with */
 	TXN_CANCEL, /* a CANCEL that is new: *server is the INVITE's transaction, borrowed for the moment: the TU answers the CANCEL and acts (§9.2; nothing is to
-		       * be done when txn_server_status is final). *server is NULL when there is none, or the CANCEL comes from another address than the
-		       * INVITE (X-5): 481. */
+		       * be done when txn_server_status is final). *server is NULL when the CANCEL comes from another address than the INVITE (X-5): 481. */
 };
 
 /* Match a request by §17.2.3: branch, sent-by and method; without the magic cookie by Request-URI, tags, Call-ID, CSeq and top Via (RFC 2543). The

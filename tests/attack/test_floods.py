@@ -7,6 +7,7 @@ import time
 
 import pytest
 from attack import CALLEE, KNOWN, SHIPPED, House, connect, log_bound, message, said, sanitized, size, stranger
+from margrave import Peer, header, status
 
 KINDS = ("options", "register", "invite", "junk")
 SHORT_T1 = "transactions = { t1_ms = 100; };\n"
@@ -192,6 +193,30 @@ def test_no_amplification(tmp_path):
     assert got["packets"] <= sent["packets"] and got["bytes"] <= 1.5 * sent["bytes"]
     assert again["packets"] == 0, "something was sent again"
     good.clean()
+
+
+def test_replays_to_a_stranger_are_within_his_bucket(tmp_path):
+    """Where everybody may call, and that is accepted, his call is one: he gets what the callee says, and again with each retransmission. But those are requests too:
+    60 at once and 20 a second, which bounds what a forged source gets."""
+    modules = SHIPPED.replace('relay = "known"', 'relay = "any"') + 'accept_risk = ( "open-relay" );\n'
+    with House(tmp_path, workers=1, modules=modules) as house, Peer(stranger(1)) as mallory, Peer(CALLEE) as callee:
+        invite = message("INVITE", f"sip:x@{callee.host}:{callee.port}", mallory.host, mallory.port)
+        begin = time.monotonic()
+        mallory.send(invite, house.address)
+        got = callee.receive(5)
+        lines = [line for line in got.split("\r\n") if line.split(":")[0] in ("Via", "From", "Call-ID", "CSeq")]
+        callee.send("\r\n".join(["SIP/2.0 180 Ringing", *lines, f"To: {header(got, 'To')[0]};tag=c", "Content-Length: 0", "", ""]), house.address)
+        while status(answer := mallory.receive(5)) == 100:
+            pass
+        assert status(answer) == 180
+        for _ in range(size(500, 5000)):
+            mallory.send(invite, house.address)
+            time.sleep(0.003)
+        replays = sum(1 for _ in iter(lambda: mallory.receive(0.5), None))
+        most = 60 + 20 * (time.monotonic() - begin)
+        print(f"{replays} replays, {most:.0f} requests may he send")
+        assert 30 <= replays <= most
+        assert house.metric("shield_throttled_source_total") >= size(500, 5000) - most
 
 
 def test_strangers_reach_nobody(tmp_path):
