@@ -167,7 +167,11 @@ static const struct row {
 	{"INVITE http://a SIP/2.0\r\n" M_ALL, "Unsupported URI Scheme+", "http"},
 	{"INVITE sip:a@b?Subject=x SIP/2.0\r\n" M_ALL, "Headers In Request-URI+", "headers"},
 	{"INVITE <sip:a> SIP/2.0\r\n" M_ALL, "Bad Request-URI+", "brackets"},
-	{"INVITE sip:a@b;lr;lr SIP/2.0\r\n" M_ALL, "Bad Request-URI+", "lr twice"},
+	{"INVITE sip:a@b;lr;lr=1 SIP/2.0\r\n" M_ALL, "Bad Request-URI+", "lr twice"},
+	{"INVITE sip:a@b;transport=udp;transport=udp SIP/2.0\r\n" M_ALL, "ok",
+	 "the same transport twice"},
+	{M_START M_VIA M_FROM "To: <sip:a@b>;tag=1;tag=1\r\n" M_CALL_ID M_CSEQ M_MF, "Bad To-",
+	 "the same tag twice"},
 	/* what nobody acts upon may be doubled; what somebody does may not */
 	{M_START M_ALL "User-Agent: a\r\nUser-Agent: b\r\nSubject: a\r\ns: b\r\n", "ok",
 	 "free text twice"},

@@ -70,7 +70,7 @@ static const struct row {
 	{SIP_H_MIN_SE, "60;x=y", 0, "60,90"},
 	{SIP_H_ORGANIZATION, "Boxes by Bob", 0, NULL},
 	{SIP_H_PATH, "<sip:P3.EXAMPLEHOME.COM;lr>,<sip:P1.EXAMPLEVISITED.COM;lr;ob>", 2,
-	 "<sip:p1;lr;lr>"},
+	 "<sip:p1;lr;lr=on>"},
 	{SIP_H_PRIORITY, "emergency", 1, "very urgent"},
 	{SIP_H_PRIVACY, "id; critical", 1, "id;;critical"},
 	{SIP_H_PROXY_AUTHENTICATE, "Digest realm=\"atlanta.com\"", 0, NULL},

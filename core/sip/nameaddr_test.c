@@ -163,7 +163,8 @@ static const struct row {
 	{SV_INIT("<sip:a;b,c?d@e>;tag=1"), "<sip:a;b,c?d@e> ;tag=1 tag=1",
 	 "delimiters in the user part"},
 	{SV_INIT("<sip:a@b:99999>"), "!bad@8", "port 99999"},
-	{SV_INIT("<sip:a@b;lr;lr>"), "!bad@12", "lr twice"},
+	{SV_INIT("<sip:a@b;lr;lr=1>"), "!bad@12", "lr twice"},
+	{SV_INIT("<sip:a@b;lr>;q=1;q=1"), "!bad@17", "the same q twice"},
 	/* no brackets */
 	{SV_INIT("sip:a@b"), "sip:a@b", "plain"},
 	{SV_INIT("sip:a@b;lr"), "sip:a@b ;lr", "§20.10: the parameter belongs to the header"},

@@ -77,7 +77,8 @@ static unsigned once_bit(struct sv name)
 	}
 }
 
-/* Remember the parameters that have a meaning here; each may stand there once (§19.1.1, RFC 3966 §3). */
+/* Remember the parameters that have a meaning here; false for the second of a name, which may stand there once (§19.1.1, RFC 3966 §3), and for one that is empty and must
+ * not be. */
 static inline bool take_param(struct sip_uri *u, struct sv name, struct sv value)
 {
 	unsigned bit = once_bit(name);
@@ -115,6 +116,23 @@ static MG_COLD bool take_escaped(struct sip_uri *u, struct sv name, struct sv va
 	return take_param(u, plain, value);
 }
 
+/* Whether a parameter that was refused because it is there already stands there as it is now, value and all: so some phones write it, and nobody can read it
+ * differently. `before` is what lies in front of it, each parameter with its ";". */
+static MG_COLD bool said_before(struct sv before, struct sv name, struct sv value)
+{
+	while (before.n > 0) {
+		struct sv one = sv_of(before.p + 1, before.n - 1);
+
+		one.n = sv_find(one, ';');
+		before = sv_of(one.p + one.n, before.n - 1 - one.n);
+		size_t n = sv_find(one, '=');
+		if (sv_ieq(sv_of(one.p, n), name) && n + value.n == one.n &&
+		    sv_eq(sv_of(one.p + n, value.n), value))
+			return true;
+	}
+	return false;
+}
+
 /* *( ";" pname [ "=" pvalue ] ): no white space inside a URI. */
 static const char *params(struct sip_uri *u, const char *p, const char *end, struct lex_ctx *e)
 {
@@ -135,7 +153,8 @@ static const char *params(struct sip_uri *u, const char *p, const char *end, str
 			p = lex_escaped(v, end, LEX_URIPARAM, &escaped, e);
 			vv = sv_span(v, p);
 		}
-		if (escaped ? !take_escaped(u, nv, vv) : !take_param(u, nv, vv))
+		bool taken = escaped ? take_escaped(u, nv, vv) : take_param(u, nv, vv);
+		if (!taken && !said_before(sv_span(from, name - 1), nv, sv_span(nv.p + nv.n, p)))
 			return lex_fail(e, name, SIP_FAULT_BAD);
 		escaped = false;
 	}

@@ -178,6 +178,20 @@ def test_forwarded_form(proxy, uac, uas):
     assert uas.receive(0.3) is None
 
 
+@pytest.mark.parametrize("params,code", [(";transport=udp;transport=udp", 200), (";transport=udp;transport=tcp", 400)])
+def test_parameter_twice(proxy, uac, uas, params, code):
+    """As baresip writes its Request-URI and To: said twice, it is said once. Two values are a fault."""
+    uri = target(uas) + params
+    to = f"<{uri}>" if code == 200 else "<sip:bob@example.com>"  # else nobody could be answered
+    uac.send(request(uac, "OPTIONS", uri, To=to), proxy.address)
+    if code == 200:
+        got = uas.receive()
+        assert got.startswith(f"OPTIONS {uri} SIP/2.0\r\n") and header(got, "To") == [to]
+        uas.send(reply(got, 200), proxy.address)
+    assert status(uac.receive()) == code
+    assert uas.receive(0.2) is None
+
+
 @pytest.mark.parametrize("sent_by,ours", [("127.0.0.1:{}", True), ("9.9.9.9:9", False), ("127.0.0.1:9", False), ("[::1]:{}", False)])
 def test_sent_by_of_responses(proxy, uac, uas, sent_by, ours):
     """§18.1.2: what does not name us in its top Via is dropped without a word, and counted; the right answer still passes."""
