@@ -38,7 +38,11 @@ int branch_next_hop(struct route_branch *b)
 		uri = first_route(ctx->view, &loose);
 	if (uri.n == 0)
 		uri = ruri;
-	if (sip_uri_parse(&b->next_hop, uri, &at) < 0)
+	const struct sip_uri *read =
+		uri.p == sip_view_ruri(ctx->view).p ? sip_view_uri(ctx->view, &at) : NULL;
+	if (read)
+		b->next_hop = *read;
+	else if (sip_uri_parse(&b->next_hop, uri, &at) < 0)
 		return 400;
 	b->strict = !loose || (t->next_hop.n && t->as_route && !b->next_hop.lr);
 	/* RFC 5630 §3.1.1: a sips Request-URI asks for TLS on every hop, whoever decides which that is. */

@@ -162,10 +162,10 @@ static const struct row at_debug[] = {
 	 SENT("10.0.0.1", "10.0.0.1:5060")
 		 LOST("target=10.0.0.1 tr=udp addr=10.0.0.1:5060 why=no_answer")
 			 ENDED("status=408 why=no_answer")},
-	{"refused before", B1 " refuse go", ENDED("status=486 why=\"Busy Here\"")},
-	{"nobody", "go", ENDED("status=480 why=\"Temporarily Unavailable\"")},
+	{"refused before", B1 " refuse go", ENDED("status=486 why=Busy\\x20Here")},
+	{"nobody", "go", ENDED("status=480 why=Temporarily\\x20Unavailable")},
 	{"another scheme", "+mailto:b@y.example go",
-	 ENDED("status=416 why=\"Unsupported URI Scheme\"")},
+	 ENDED("status=416 why=Unsupported\\x20URI\\x20Scheme")},
 	{"cancelled", B1 " go 0:180 cancel 0:487",
 	 SENT("10.0.0.1", "10.0.0.1:5060") ENDED("status=487 why=relayed addr=10.0.0.1:5060")},
 };
