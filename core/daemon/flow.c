@@ -201,8 +201,8 @@ static void to_owner(struct worker *w, struct tp_rx *rx, const struct mg_source 
 	enum overload_class class_ = flow_class(w, rx->msg, source);
 	bool datagram = !rx->flow.proven, admitted = flow_admit(w, class_, owner);
 
-	/* A datagram listener that a reload took away goes on for what is under way on it (worker.c). A new request is refused as while draining: its sender goes
-	 * elsewhere before nobody answers here any more. Connections of a stream listener that is gone are served as before. */
+	/* A datagram listener that a reload took away, and whose address no other one has, goes on for what is under way on it (worker.c). A new request is refused as
+	 * while draining: its sender goes elsewhere before nobody answers here any more. Connections of a stream listener that is gone are served as before. */
 	if (datagram && class_ != OVERLOAD_DIALOG && tp_listener_gone(w->tp, rx->flow.listener))
 		admitted = false;
 

@@ -57,6 +57,18 @@ static void close_streams(struct worker *w, struct running *before)
 	}
 }
 
+/* Nobody reads the sockets of `gone` here any more: not to be given what others would read. Those of listeners that go on are doubles. */
+static void close_all(const struct worker *w, struct running *gone)
+{
+	for (unsigned i = 0; i < gone->tp.n_listeners; i++) {
+		struct tp_listener *l = &gone->listeners[i];
+
+		if (l->fd[w->index] >= 0)
+			close(l->fd[w->index]);
+		l->fd[w->index] = -1;
+	}
+}
+
 /* `before` is still this worker's, `w->tp` has the next one already. */
 static void leave(struct worker *w, struct running *before)
 {
@@ -116,6 +128,7 @@ static void check_leaving(struct worker *w, uint64_t now_ms)
 		if (!l->done || (!late && atomic_load(&r->needed) > 0))
 			continue;
 		tp_forget(w->tp, &r->tp);
+		close_all(w, r);
 		leaving_free(w, l);
 	}
 }

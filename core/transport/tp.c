@@ -57,13 +57,22 @@ static const struct gone *gone_listener(const struct tp *tp, uint16_t id)
 	return NULL;
 }
 
-static bool has_address(const struct tp_config *config, const struct tp_listener *l)
+const struct tp_listener *tp_listener_at(const struct tp *tp, uint8_t transport,
+					 const struct addr *at)
 {
-	for (unsigned i = 0; i < config->n_listeners; i++)
-		if (config->listeners[i]->transport == l->transport &&
-		    addr_eq(&config->listeners[i]->bound, &l->bound))
-			return true;
-	return false;
+	const struct tp_listener *all = NULL;
+
+	for (unsigned i = 0; tp->config && i < tp->config->n_listeners; i++) {
+		const struct tp_listener *l = tp->config->listeners[i];
+		if (l->transport != transport || l->bound.port != at->port ||
+		    l->bound.family != at->family)
+			continue;
+		if (addr_host_eq(&l->bound, at))
+			return l;
+		if (l->wildcard)
+			all = l;
+	}
+	return all;
 }
 
 /* All but the descriptors: other workers may be closing theirs. */
@@ -89,8 +98,6 @@ static bool gather_gone(const struct tp *tp, const struct tp_config *config, str
 	for (unsigned i = 0; gone && was && i < was->n_listeners; i++)
 		if (!listener_in(config, was->listeners[i]->id))
 			note_gone(&gone[(*n)++], was, was->listeners[i]);
-	for (unsigned i = 0; i < *n; i++)
-		gone[i].back = has_address(config, &gone[i].listener);
 	return gone != NULL;
 }
 
@@ -104,9 +111,7 @@ bool tp_keeps(const struct tp *tp, const struct tp_config *config)
 
 bool tp_listener_gone(const struct tp *tp, uint16_t listener)
 {
-	const struct gone *gone = gone_listener(tp, listener);
-
-	return gone && !gone->back;
+	return gone_listener(tp, listener) != NULL;
 }
 
 void tp_forget(struct tp *tp, const struct tp_config *config)

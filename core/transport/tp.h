@@ -162,7 +162,7 @@ MG_MUST_CHECK int tp_apply(struct tp *tp, const struct tp_config *config);
 bool tp_keeps(const struct tp *tp, const struct tp_config *config);
 /* Close them: nothing is under way on them any more. */
 void tp_forget(struct tp *tp, const struct tp_config *config);
-/* Whether a listener is one of these, and its address has no other one by now. */
+/* Whether a listener is one of these. Datagrams that come by it to an address that another one has by now come as that one's. */
 bool tp_listener_gone(const struct tp *tp, uint16_t listener);
 
 /* Stop listening and reading, keep what is being sent: for a graceful end. */

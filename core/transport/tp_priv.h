@@ -17,7 +17,6 @@ struct asker; /* what the kernel says of source addresses: pick.c */
 /* A listener that the present configuration has no more; its descriptors are not in it. */
 struct gone {
 	const struct tp_config *of; /* had it last */
-	bool back;                  /* the present one has another at its address: both are read */
 	struct tp_listener listener;
 };
 
@@ -42,6 +41,9 @@ static inline void tp_count(struct tp *tp, enum tp_stat id)
 /* The listener of an id, also one that is gone but kept; NULL when there is none. */
 const struct tp_listener *tp_listener_of(const struct tp *tp, uint16_t id);
 const struct tp_zone *tp_zone_of(const struct tp *tp, uint16_t zone);
+/* The present listener at an address: bound to it, else to all of its family; NULL: none. */
+const struct tp_listener *tp_listener_at(const struct tp *tp, uint8_t transport,
+					 const struct addr *at);
 /* The zone of that number, NULL when a configuration has none. */
 static inline const struct tp_zone *tp_zone_in(const struct tp_config *config, uint16_t zone)
 {

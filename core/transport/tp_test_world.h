@@ -110,6 +110,7 @@ struct world {
 	unsigned unreachable;
 	unsigned arrivals;
 	unsigned looks, looked;
+	uint16_t sent_by;     /* listener whose socket the last message leaves by */
 	struct sv look_begin; /* of the last one, as long as it is looked at */
 	bool drop_arrivals, drop_looks, veto;
 	void (*on_message)(struct world *w, struct tp_rx *rx);
@@ -177,8 +178,8 @@ static enum tp_verdict world_sending(void *arg, const struct tp_flow *to, struct
 {
 	struct world *w = arg;
 
-	(void)to;
 	(void)bytes;
+	w->sent_by = to->listener;
 	return w->veto ? TP_DROP : TP_PASS;
 }
 

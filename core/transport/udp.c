@@ -239,12 +239,56 @@ static struct udp_socket *leaving_of(const struct udp *udp, uint16_t listener)
 	return NULL;
 }
 
-static struct udp_socket *socket_of(const struct udp *udp, uint16_t listener)
+static struct udp_socket *present_of(const struct udp *udp, uint16_t listener)
 {
 	for (unsigned i = 0; i < udp->n; i++)
 		if (udp->socket[i]->listener == listener)
 			return udp->socket[i];
-	return leaving_of(udp, listener);
+	return NULL;
+}
+
+/* The socket of the present listener at the address that a message of one that is gone leaves from, else of that itself. */
+static struct udp_socket *instead_of(struct udp_socket *gone, const struct addr *from)
+{
+	struct addr at = from->family == ADDR_NONE ? gone->bound : *from;
+
+	at.port = gone->bound.port;
+	const struct tp_listener *l = tp_listener_at(gone->udp->tp, SIP_TRANSPORT_UDP, &at);
+	struct udp_socket *present = l ? present_of(gone->udp, l->id) : NULL;
+	return present ? present : gone;
+}
+
+/* By which socket, and from which address of it; NULL: there is none of that listener. */
+static struct udp_socket *socket_of(const struct udp *udp, const struct tp_target *to,
+				    struct addr *from)
+{
+	struct udp_socket *s = present_of(udp, to->listener);
+
+	*from = to->local;
+	if (!s && (s = leaving_of(udp, to->listener))) {
+		if (!s->wildcard)
+			*from = s->bound;
+		s = instead_of(s, from);
+	}
+	if (s && !s->wildcard)
+		*from = s->bound;
+	return s;
+}
+
+/* Receive from oneself alone: what others send goes to the next socket that fits, and nothing is lost between the last look and the end. */
+static void mute(const struct udp_socket *s)
+{
+	struct addr self = s->bound;
+	struct sockaddr_storage ss;
+
+	if (s->wildcard && s->bound.family == ADDR_V6) {
+		self.ip[15] = 1; /* ::1 */
+	} else if (s->wildcard) {
+		self.ip[0] = 127;
+		self.ip[3] = 1;
+	}
+	socklen_t n = addr_to_sockaddr(&self, &ss);
+	(void)!connect(s->fd, (struct sockaddr *)&ss, n); /* fails: little is lost */
 }
 
 void udp_forget(struct udp *udp, uint16_t listener)
@@ -254,20 +298,24 @@ void udp_forget(struct udp *udp, uint16_t listener)
 	if (!s)
 		return;
 	udp_flush(udp);
+	mute(s);
+	udp_readable(s); /* what came before */
+	udp_flush(udp);
 	socket_free(s);
 }
 
 int udp_send(struct udp *udp, const struct tp_target *to, struct sv bytes)
 {
-	struct udp_socket *s = socket_of(udp, to->listener);
 	struct tp_flow flow;
+	struct addr from;
+	struct udp_socket *s = socket_of(udp, to, &from);
 
 	if (!s)
 		return -ENOTCONN;
 	if (to->addr.port == 0)
 		return -EINVAL;
 	flow = (struct tp_flow){.peer = to->addr,
-				.local = s->wildcard ? to->local : s->bound,
+				.local = from,
 				.listener = s->listener,
 				.zone = s->zone,
 				.transport = SIP_TRANSPORT_UDP};

@@ -167,7 +167,7 @@ static void read_control(struct udp_socket *s, struct msghdr *h, struct told *to
 static void answer_stun(struct udp_socket *s, const struct tp_flow *flow, struct sv packet)
 {
 	struct tp *tp = s->udp->tp;
-	const struct tp_zone *zone = tp_zone_of(tp, s->zone);
+	const struct tp_zone *zone = tp_zone_of(tp, flow->zone);
 	char out[TP_STUN_MAX];
 	size_t n = tp_stun_answer(packet, &flow->peer, out);
 
@@ -213,6 +213,17 @@ static void hand_up_long(struct udp_socket *s, struct tp_rx *rx, const struct io
 		tp_buf_unref(rx->buf);
 }
 
+/* The kernel gives datagrams to the socket that fits best, be it one whose listener is gone: what another one listens for by now is that one's. */
+static void be_present(const struct udp_socket *s, struct tp_flow *flow)
+{
+	const struct tp_listener *l = tp_listener_at(s->udp->tp, SIP_TRANSPORT_UDP, &flow->local);
+
+	if (!l)
+		return;
+	flow->listener = l->id;
+	flow->zone = l->zone;
+}
+
 static void datagram(struct udp_socket *s, unsigned i, uint64_t now_us, bool stamps)
 {
 	struct udp_in *in = s->udp->in;
@@ -229,6 +240,8 @@ static void datagram(struct udp_socket *s, unsigned i, uint64_t now_us, bool sta
 	if (addr_from_sockaddr(&in->name[i].sa, m->msg_hdr.msg_namelen, &rx.flow.peer) != 0)
 		return;
 	rx.flow.local = told.local;
+	if (!list_empty(&s->leaving))
+		be_present(s, &rx.flow);
 	rx.at_us = arrived_us(stamps ? told.stamp_us : 0, in->wall_us, now_us);
 	if (!tp_arrives(tp, &rx.flow, packet.n))
 		return;

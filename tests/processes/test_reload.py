@@ -267,6 +267,51 @@ def test_a_call_outlives_reloads(daemon):
         call.bye()
 
 
+@pytest.mark.parametrize("before, after", [("127.0.0.1", "*"), ("*", "127.0.0.1"), ("lo", "*"), ("*", "lo")])
+def test_a_listener_becomes_wider_or_narrower(tmp_path, before, after):
+    """One port, of an address, an interface or all: while a call of before still rings, behind it, and when it is over, nobody new is refused."""
+    port, other = free_port(), free_port()
+    address = ("127.0.0.1", port)
+
+    def listens(host: str) -> str:
+        listen = ", ".join(f'"{transport}:{host}:{port}"' for transport in ("udp", "tcp"))
+        return (f'zones = ( {{ name = "{"all" if host == "*" else "one"}"; listen = ( {listen} ); }}, '
+                f'{{ name = "side"; listen = ( "udp:127.0.0.1:{other}" ); }} );\n{MODULES}transactions = {{ t1_ms = 100; t2_ms = 1000; t4_ms = 1000; }};\n')
+
+    def datagrams_answered(peers: list[Peer]) -> None:
+        assert [ask(peer, port) for peer in peers] == [200] * len(peers)  # the kernel deals them out to workers
+
+    def all_answered(peers: list[Peer]) -> None:
+        datagrams_answered(peers)
+        with Peer(tcp_to=address) as stream:
+            stream.send(request(stream, "OPTIONS", f"sip:127.0.0.1:{port}"))
+            assert status(final(stream)) == 200
+
+    with contextlib.ExitStack() as stack:
+        peers = [stack.enter_context(Peer()) for _ in range(12)]
+        daemon = stack.enter_context(Daemon(tmp_path, listens(before)))
+        aside = Call(stack.enter_context(Peer()), stack.enter_context(Peer()), ("127.0.0.1", other)).offer().ring()
+        call = Call(stack.enter_context(Peer()), stack.enter_context(Peer()), address) if before == "127.0.0.1" else None
+        if call:  # from a listener of all addresses nothing is sent into the loopback network by itself
+            call.offer().ring()
+        all_answered(peers)
+        daemon.write(listens(after))
+        daemon.reload()
+        assert "reload_rejected" not in daemon.log_text(), daemon.log_text()
+        all_answered(peers)
+        if call:
+            cancel(call)
+        aside.answer()
+        aside.bye()
+        until = time.monotonic() + 64 * 0.1 + 4  # the sockets of before go meanwhile
+        while time.monotonic() < until:
+            datagrams_answered(peers)
+        all_answered(peers)
+        if before == "*":
+            with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as probe:
+                probe.bind(("127.0.0.2", port))
+
+
 def by_hops(ports: dict[str, int], *hops: Peer) -> str:
     """Zones in that order, and calls to example.org that go to one hop after the other, out of zone "carrier"."""
     said = ", ".join(f'{{ name = "{name}"; listen = ( "udp:127.0.0.1:{port}" ); }}' for name, port in ports.items())
