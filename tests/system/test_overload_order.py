@@ -21,7 +21,9 @@ accept_risk = ( "open-relay" );
 
 
 def house(folder, workers: int) -> Daemon:
-    lab, trunk = free_port(), free_port()
+    lab = free_port()
+    while (trunk := free_port()) == lab:
+        pass
     daemon = Daemon(folder, CONFIG.format(lab=lab, trunk=trunk), workers=workers)
     daemon.lab, daemon.trunk = ("127.0.0.1", lab), ("127.0.0.1", trunk)
     return daemon
@@ -96,7 +98,7 @@ def test_order(tmp_path, peers):
     with house(tmp_path, 1) as daemon:
         all_classes = classes(daemon, stranger, known)
         assert [name for name, *probe in all_classes if not admitted(*probe)] == []
-        calls = [Call(uac, uas, daemon.lab) for _ in range(110)]
+        calls = [Call(uac, uas, daemon.lab) for _ in range(95)]
         for call in calls:  # these alone are more than is allowed
             call.offer().ring()
         fell: dict[str, float] = {}
@@ -133,7 +135,7 @@ def test_what_only_says_that_it_is_in_a_dialog(tmp_path, peers):
     with house(tmp_path, 1) as daemon:
         invented = claims(daemon, stranger, known)
         assert all(admitted(*probe, **change) for probe, change in invented)
-        calls = [Call(uac, uas, daemon.lab) for _ in range(110)]
+        calls = [Call(uac, uas, daemon.lab) for _ in range(95)]
         for call in calls:
             call.offer().ring()
         user = (known, daemon.lab, "INVITE", f"sip:x@127.0.0.1:{daemon.lab[1]}")
@@ -174,7 +176,7 @@ def test_what_was_let_in_is_never_refused(tmp_path, peers, workers):
     uac, uas, stranger, _ = peers
     with house(tmp_path, workers) as daemon:
         calls = ringing(daemon, uac, uas, 120 if workers == 1 else 260)
-        assert len(calls) >= 100
+        assert len(calls) >= 85
         probe = (stranger, daemon.lab, "INVITE", f"sip:x@127.0.0.1:{daemon.lab[1]}")
         refused, until = 0, time.monotonic() + 10
         while refused < 8 and time.monotonic() < until:  # of both workers, so long as it takes to fall
