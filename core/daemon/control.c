@@ -10,14 +10,31 @@
 #include "base/log.h"
 #include "daemon/control_priv.h"
 
-static void client_free(struct control_client *client)
+static void unlink_client(struct control_client *client)
 {
-	struct control *c = client->control;
-	struct control_client **at = &c->clients;
+	struct control_client **at = &client->control->clients;
 
 	while (*at != client)
 		at = &(*at)->next;
 	*at = client->next;
+}
+
+/* It did something: it is the last to give way. */
+static void touch(struct control_client *client)
+{
+	struct control *c = client->control;
+
+	unlink_client(client);
+	client->next = c->clients;
+	c->clients = client;
+	client->idle_s = 0;
+}
+
+static void client_free(struct control_client *client)
+{
+	struct control *c = client->control;
+
+	unlink_client(client);
 	c->n_clients--;
 	loop_unwatch(&client->watch);
 	close(client->fd);
@@ -42,7 +59,7 @@ static bool flush(struct control_client *client)
 	free(client->answer);
 	client->answer = NULL;
 	client->out = client->sent = 0;
-	client->idle_s = 0;
+	touch(client);
 	return loop_watch_set(&client->watch, client->waits_reload ? 0 : LOOP_READ) == 0;
 }
 
@@ -87,7 +104,7 @@ static bool request(struct control_client *client, size_t n)
 	else
 		result = control_command(client->control, method, &call);
 	json_decref(all);
-	client->idle_s = 0;
+	touch(client);
 	client->waits_reload = call.wait;
 	if (call.wait)
 		return loop_watch_set(&client->watch, 0) == 0;
@@ -155,9 +172,8 @@ static void make_room(struct control *c)
 	struct control_client *goes = c->clients;
 
 	for (struct control_client *client = c->clients; client; client = client->next) {
-		if (client->waits_reload != goes->waits_reload ? goes->waits_reload
-							       : client->idle_s >= goes->idle_s)
-			goes = client; /* of equals the one that came first */
+		if (!client->waits_reload || goes->waits_reload)
+			goes = client;
 	}
 	client_free(goes);
 }

@@ -37,7 +37,7 @@ struct control {
 	pthread_t thread;
 	int fd;
 	struct loop_watch accept;
-	struct control_client *clients;
+	struct control_client *clients; /* whoever did something last first */
 	unsigned n_clients;
 	struct wheel_timer second; /* while there are clients */
 	struct http *http;
