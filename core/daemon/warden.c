@@ -23,11 +23,12 @@
 #define NO_PROCESS_MS  10000
 #define TICKETS_MS     86400000 /* a day */
 #define WORDS_A_TURN   64
+#define ASKED_MS       200
 
 /* What a child may say: heartbeats and answers to reloads are a few a second. */
 static const struct limit_rule words_rule = {.tokens = 50, .per_ms = 1000, .burst = 200};
 /* Loading is work. */
-static const struct limit_rule asked_rule = {.tokens = 5, .per_ms = 1000, .burst = 20};
+static const struct limit_rule asked_rule = {.tokens = 1, .per_ms = ASKED_MS, .burst = 20};
 
 void warden_say(enum log_level level, const char *event, const char *key, const char *value)
 {
@@ -80,10 +81,25 @@ static void on_heartbeat(struct warden *w, uint64_t busy_ms)
 
 static void on_asked(struct warden *w)
 {
-	if (limit_take(&w->asked, &asked_rule, loop_now_ms(w->loop), 1))
+	uint64_t now_ms = loop_now_ms(w->loop);
+
+	if (w->asks)
+		return;
+	if (limit_take(&w->asked, &asked_rule, now_ms, 1)) {
 		reload_begin(w);
-	else
-		reload_refuse(w, "reloads are asked for too often");
+		return;
+	}
+	w->asks = true;
+	wheel_add(loop_wheel(w->loop), &w->asked_later, now_ms + ASKED_MS);
+}
+
+static void on_asked_later(struct wheel_timer *t, uint64_t now_ms)
+{
+	struct warden *w = container_of(t, struct warden, asked_later);
+
+	(void)now_ms;
+	w->asks = false;
+	reload_begin(w);
 }
 
 /* Returns whether it makes sense. Nothing can be said of a configuration that it has not got yet. */
@@ -334,6 +350,7 @@ static void close_all(struct warden *w)
 		loop_unwatch(&w->watch);
 		wheel_del(loop_wheel(w->loop), &w->check);
 		wheel_del(loop_wheel(w->loop), &w->restart);
+		wheel_del(loop_wheel(w->loop), &w->asked_later);
 		send_forget(w);
 		loop_free(w->loop);
 	}
@@ -352,6 +369,7 @@ int warden_run(const char *config_path)
 	signal(SIGPIPE, SIG_IGN);
 	wheel_timer_init(&w.check, on_check);
 	wheel_timer_init(&w.restart, on_restart);
+	wheel_timer_init(&w.asked_later, on_asked_later);
 	send_init(&w);
 	w.loop = loop_new(&o);
 	int err = w.loop ? open_all(&w) : MG_ENOMEM;

@@ -70,13 +70,15 @@ struct warden {
 	struct loop_watch watch;
 	struct limit words; /* how much it may say */
 	struct limit asked; /* how often it may ask for a reload */
-	bool quiet;         /* it has said too much: not read for a while */
-	bool ready;         /* it said so */
-	bool lived;         /* one was ready once */
-	bool refused;       /* it refuses what it is to start with */
-	bool killed;        /* we did */
-	unsigned stuck;     /* heartbeats in a row that tell of a callback without end */
-	unsigned deaths;    /* before it was ready, one after the other */
+	bool asks;          /* more often than that: one more is done a bit later */
+	struct wheel_timer asked_later;
+	bool quiet;      /* it has said too much: not read for a while */
+	bool ready;      /* it said so */
+	bool lived;      /* one was ready once */
+	bool refused;    /* it refuses what it is to start with */
+	bool killed;     /* we did */
+	unsigned stuck;  /* heartbeats in a row that tell of a callback without end */
+	unsigned deaths; /* before it was ready, one after the other */
 	uint64_t heard_ms, checked_ms;
 	struct wheel_timer check, restart;
 	/* what it has not taken yet */
@@ -138,8 +140,6 @@ void reload_same(struct warden *w, bool always);
 void reload_done(struct warden *w, bool taken);
 /* The child died before it had taken what was offered: by itself, which speaks against what was offered, or not. */
 void reload_lost(struct warden *w, bool by_itself);
-/* Nothing is loaded: who asked by margravectl hears why. */
-void reload_refuse(const struct warden *w, const char *why);
 /* What had to wait. */
 void reload_waiting(struct warden *w);
 

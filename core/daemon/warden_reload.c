@@ -35,16 +35,6 @@ static void send_faults(const struct warden *w, const struct conf_faults *faults
 		close(fd);
 }
 
-void reload_refuse(const struct warden *w, const char *why)
-{
-	struct conf_faults faults;
-
-	conf_faults_init(&faults);
-	conf_faults_add(&faults, "%s", why);
-	send_faults(w, &faults);
-	conf_faults_done(&faults);
-}
-
 /* Returns whether the child was there: one that has just died is followed by another, to be asked then. */
 static bool offer(struct warden *w, struct holding *next)
 {

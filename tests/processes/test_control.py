@@ -125,6 +125,15 @@ def test_reload_says_what_is_wrong(daemon):
     assert daemon.ctl("reload").returncode == 0
 
 
+def test_many_reloads(daemon):
+    """A script may ask as often as it likes: all are answered, the later ones a bit later, for loading is work."""
+    begin = time.monotonic()
+    answers = [raw(daemon, b'{"jsonrpc":"2.0","id":1,"method":"reload"}\n')[0] for _ in range(30)]
+    assert all("result" in answer for answer in answers), answers
+    assert len({answer["result"]["generation"] for answer in answers}) == 30
+    assert time.monotonic() - begin > 1
+
+
 @pytest.mark.parametrize("line", [b"", b"{}", b"[]", b"null", b"7", b'"x"', b"{", b'{"method": 7}', b'{"method": "nothing"}', b"\xff\xfe", b"[" * 5000,
                                   b'{"method": "loglevel"}', b'{"method": "loglevel", "params": 7}', b'{"method":"status","method":"stop"}'])
 def test_garbage_gets_an_error(daemon, line):
