@@ -9,6 +9,7 @@ import time
 import pytest
 from margrave import Daemon, Peer, free_port, header, status
 from sip_call import Call, reply, request
+from talk import hop_ack
 
 KNOWN, STRANGER = "127.33.0.1", "127.0.0.1"
 CONFIG = """zones = ( {{ name = "lab"; listen = ( "udp:127.0.0.1:{lab}" ); }}, {{ name = "trunk"; trust = "carrier"; listen = ( "udp:127.0.0.1:{trunk}" ); }} );
@@ -102,9 +103,9 @@ def test_order(tmp_path, peers):
         for call in calls:  # these alone are more than is allowed
             call.offer().ring()
         fell: dict[str, float] = {}
-        until = time.monotonic() + 3
+        until = time.monotonic() + 5
         for name, *probe in itertools.cycle(all_classes):
-            if name not in fell and not admitted(*probe, 0.05):
+            if name not in fell and not admitted(*probe):
                 fell[name] = time.monotonic()
             if time.monotonic() > until:
                 break
@@ -139,9 +140,9 @@ def test_what_only_says_that_it_is_in_a_dialog(tmp_path, peers):
         for call in calls:
             call.offer().ring()
         user = (known, daemon.lab, "INVITE", f"sip:x@127.0.0.1:{daemon.lab[1]}")
-        until = time.monotonic() + 10
-        while admitted(*user, 0.05) and time.monotonic() < until:
-            pass
+        refused, until = 0, time.monotonic() + 10
+        while refused < 8 and time.monotonic() < until:
+            refused = 0 if admitted(*user) else refused + 1
         assert not any(admitted(*probe, **change) for probe, change in invented)
         emergency = f"sip:112@127.0.0.1:{daemon.lab[1]}"
         assert admitted(known, daemon.lab, "INVITE", emergency, To=f"<{emergency}>;tag=invented")
@@ -199,6 +200,7 @@ def test_what_was_let_in_is_never_refused(tmp_path, peers, workers):
             assert (ack or "").startswith("ACK "), ack
             codes = answers(uac, call_id)
             assert 487 in codes and codes.count(200) == 2 and set(codes) == {200, 487}, codes
+            uac.send(hop_ack(call.invite, reply(call.arrived, 487)), daemon.lab)  # or it comes again, among the answers to others
             call.answered = "cancelled"
         for _, call in some[20:]:
             call.answer()
