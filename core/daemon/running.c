@@ -14,6 +14,8 @@
 
 #define NUMBERS_SPARE_MS 5000
 
+_Static_assert(TP_ZONE_NUMBERS <= MG_ZONES_MAX, "modules have room for every number of a zone");
+
 /* ---- zones and listeners ---- */
 
 /* A process goes on with the numbers that zones have in it; --check has no other configuration. Returns the number or MG_ELIMIT. */
