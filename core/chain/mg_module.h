@@ -111,7 +111,7 @@ enum mg_trust { MG_PHONES, MG_CARRIER, MG_INTERNET };
 
 struct mg_zone {
 	const char *name;
-	uint16_t index; /* below MG_ZONES_MAX; its own in all configurations of the process that have it */
+	uint16_t index; /* below MG_ZONES_MAX, the same in every configuration of the process */
 	enum mg_trust trust;
 };
 

@@ -28,6 +28,10 @@ finally:
 """
 
 
+def branch(text: str) -> str:
+    return re.search(r"branch=([^;\s]+)", text)[1]
+
+
 class Throttled:
     """The process that carries traffic gets a small share of the time, as under a quota: it runs some milliseconds and is stopped for the next ones. A quota
     of a control group would be the same, but not every machine lets us have one; and mgload could not bring it to its limits otherwise."""
@@ -47,24 +51,36 @@ class Throttled:
 
 
 class Probe(threading.Thread):
-    """Requests of one class, one after the other, and what became of them. Sent once: no retransmission hides a refusal."""
+    """Requests of one class by the clock, whatever becomes of them: who waited for an answer before would ask less when many are refused.
+    Sent once: no retransmission hides a refusal. What is refused with an answer is found by its branch, since Timer G repeats it."""
 
     def __init__(self, house: House, source: str, method: str, uri: str, *lines: str, rate: float = 20, **change: str):
         super().__init__()
         self.house, self.source, self.method, self.uri, self.lines, self.rate, self.change = house, source, method, uri, lines, rate, change
         self.results: list[int] = []
         self.retry: list[int] = []
+        self.waiting: set[str] = set()
         self.ended = threading.Event()
 
     def run(self) -> None:
         with Peer(self.source) as peer:
-            while not self.ended.wait(1 / self.rate):
-                peer.send(message(self.method, self.uri, peer.host, peer.port, "UDP", *self.lines, **self.change), self.house.address)
-                until = time.monotonic() + 1.5
-                while (answer := peer.receive(max(0.01, until - time.monotonic()))) and status(answer) == 100:
-                    pass
+            due = time.monotonic()
+            while not self.ended.is_set():
+                text = message(self.method, self.uri, peer.host, peer.port, "UDP", *self.lines, **self.change)
+                self.waiting.add(branch(text.decode("latin-1")))
+                peer.send(text, self.house.address)
+                due += 1 / self.rate
+                self.take(peer, due)
+            self.take(peer, time.monotonic() + 1.5)
+        self.results += [0] * len(self.waiting)
+
+    def take(self, peer: Peer, until: float) -> None:
+        while (left := until - time.monotonic()) > 0:
+            answer = peer.receive(left)
+            if answer and status(answer) != 100 and branch(answer) in self.waiting:
+                self.waiting.remove(branch(answer))
                 self.results.append(status(answer))
-                self.retry += [int(value) for value in header(answer or "", "Retry-After")]
+                self.retry += [int(value) for value in header(answer, "Retry-After")]
 
     def refused(self, *, silence: bool = True) -> float:
         """The share that got a 503, a 480 or nothing."""
