@@ -3,6 +3,7 @@
  * Tests of warden.c against a child that has been taken over: this program is its own child (see WARDEN_CHILD_ARG), which asks for reloads and reads nothing.
  */
 #include <fcntl.h>
+#include <ftw.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -107,13 +108,16 @@ static int setup(void **state)
 	return write_config();
 }
 
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)st, (void)type, (void)at;
+	return remove(path);
+}
+
 static int teardown(void **state)
 {
-	char command[100];
-
 	(void)state;
-	snprintf(command, sizeof(command), "rm -r %s", folder);
-	return system(command);
+	return nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 static char text[1 << 20]; /* of the log */
@@ -183,6 +187,6 @@ int main(int argc, char **argv)
 	};
 
 	if (argc == 3 && strcmp(argv[1], WARDEN_CHILD_ARG) == 0)
-		return hostile(atoi(argv[2]));
+		return hostile((int)strtol(argv[2], NULL, 10));
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
