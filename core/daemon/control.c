@@ -128,6 +128,17 @@ static bool read_line(struct control_client *client)
 	return alive;
 }
 
+/* What has come in whole, until there is an answer to wait for. */
+static bool serve_lines(struct control_client *client)
+{
+	bool alive = true;
+
+	while (alive && !client->answer && !client->waits_reload &&
+	       memchr(client->line, '\n', client->in))
+		alive = read_line(client);
+	return alive && client->in < sizeof(client->line); /* or a line has no end */
+}
+
 static void on_client(struct loop_watch *watch, unsigned events)
 {
 	struct control_client *client = container_of(watch, struct control_client, watch);
@@ -142,12 +153,7 @@ static void on_client(struct loop_watch *watch, unsigned events)
 		alive = n > 0 || (n < 0 && errno == EAGAIN);
 		client->in += n > 0 ? (size_t)n : 0;
 	}
-	while (alive && !client->answer && !client->waits_reload &&
-	       memchr(client->line, '\n', client->in))
-		alive = read_line(client);
-	if (alive && client->in == sizeof(client->line))
-		alive = false; /* a line that has no end */
-	if (!alive)
+	if (!alive || !serve_lines(client))
 		client_free(client);
 }
 
@@ -210,6 +216,7 @@ static void tell_reload(struct control *c, uint64_t generation, const char *text
 {
 	struct control_client *next;
 
+	wheel_del(loop_wheel(c->loop), &c->reload_timeout); /* another may be asked for below */
 	for (struct control_client *client = c->clients; client; client = next) {
 		next = client->next;
 		if (!client->waits_reload)
@@ -218,10 +225,9 @@ static void tell_reload(struct control *c, uint64_t generation, const char *text
 		bool good = text[0] == '\0';
 		json_t *result =
 			good ? json_pack("{s:I}", "generation", (json_int_t)generation) : NULL;
-		if (!answer(client, result, good ? NULL : text))
+		if (!answer(client, result, good ? NULL : text) || !serve_lines(client))
 			client_free(client);
 	}
-	wheel_del(loop_wheel(c->loop), &c->reload_timeout);
 }
 
 static void on_reload_timeout(struct wheel_timer *t, uint64_t now_ms)

@@ -151,6 +151,13 @@ def test_requests_in_one_piece_are_answered_in_order(daemon):
     assert [answer["id"] for answer in answers] == list(range(20))
 
 
+def test_requests_behind_a_reload_wait_for_its_end(daemon):
+    methods = ["reload", "targets", "reload", "targets"]
+    answers = raw(daemon, b"".join(b'{"jsonrpc":"2.0","id":%d,"method":"%s"}\n' % (i, name.encode()) for i, name in enumerate(methods)), 4)
+    assert [answer["id"] for answer in answers] == [0, 1, 2, 3]
+    assert [set(answer["result"]) & {"generation", "rows"} for answer in answers] == [{"generation"}, {"rows"}] * 2
+
+
 def test_too_many_clients_are_turned_away(daemon):
     clients = []
     try:
