@@ -27,17 +27,20 @@ void overload_init(struct overload *o)
 	*o = (struct overload){.level = OVERLOAD_CLASSES, .error = -1, .chance = 0x9e3779b9};
 }
 
-/* `intervals`: how many have passed. A turn that handles hundreds of messages on a slow processor takes many of them, and all of it is seen as one. */
-/* Whether the wait has been above the aim for long enough to mean something. */
-static bool lasts(struct overload *o, double error, uint64_t now_us)
+/* Whether the wait has been above the aim for long enough to mean something. Two pauses of the machine with nothing to do between them are no overload: what came after
+ * the second waited much less than the time since anybody was seen. */
+static bool lasts(struct overload *o, double error, uint64_t now_us, double intervals)
 {
+	double busy_us = 4.0 * o->delay_us + PATIENCE_US;
+
 	if (error <= 0)
 		o->above_us = 0;
-	else if (o->above_us == 0)
+	else if (o->above_us == 0 || intervals * OVERLOAD_INTERVAL_US > busy_us)
 		o->above_us = now_us;
 	return o->above_us && now_us - o->above_us >= PATIENCE_US;
 }
 
+/* `intervals`: how many have passed. A turn that handles hundreds of messages on a slow processor takes many of them, and all of it is seen as one. */
 static void adjust(struct overload *o, const struct overload_conf *conf, unsigned load_percent,
 		   uint64_t now_us, double intervals)
 {
@@ -46,10 +49,10 @@ static void adjust(struct overload *o, const struct overload_conf *conf, unsigne
 
 	if (error > ERROR_MAX)
 		error = ERROR_MAX;
+	/* As long as nothing is refused, a wait that only grows below the aim, or is above it for a moment, is no reason to begin. */
+	bool calm = !lasts(o, error, now_us, intervals) && o->level >= OVERLOAD_CLASSES;
 	if (error > 0 && intervals > INTERVALS_MAX)
 		intervals = INTERVALS_MAX;
-	/* As long as nothing is refused, a wait that only grows below the aim, or is above it for a moment, is no reason to begin. */
-	bool calm = !lasts(o, error, now_us) && o->level >= OVERLOAD_CLASSES;
 	double step = -GAIN_CHANGE * (error - o->error) - GAIN_ERROR * error * intervals;
 
 	if (calm)

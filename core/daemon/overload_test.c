@@ -184,6 +184,21 @@ static void test_a_pause_is_no_overload(void **state)
 	}
 }
 
+/* Nor are many, each met by a single message, with nothing between them that would have told of an empty queue. */
+static void test_pauses_apart_are_no_overload(void **state)
+{
+	(void)state;
+	struct overload o;
+	uint64_t now = 1000000;
+
+	overload_init(&o);
+	for (unsigned i = 0; i < 100; i++) {
+		now += 500ULL * OVERLOAD_INTERVAL_US;
+		overload_seen(&o, &conf, now, 200000, 10);
+		assert_int_equal(admitted(&o, OVERLOAD_REST, 50), 50);
+	}
+}
+
 /* Waits that come and go below the aim are what a busy machine looks like: one request in a thousand refused for them is one too many. */
 static void test_below_the_aim_nothing_is_refused(void **state)
 {
@@ -278,6 +293,7 @@ int main(void)
 		cmocka_unit_test(test_settles),
 		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_a_pause_is_no_overload),
+		cmocka_unit_test(test_pauses_apart_are_no_overload),
 		cmocka_unit_test(test_transactions),
 		cmocka_unit_test(test_retry_after),
 	};
