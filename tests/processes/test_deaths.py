@@ -20,15 +20,6 @@ SLOT, HEAD = 576, 512  # of the last-input ring: poison.h
 BACK_MS = 100
 
 
-@pytest.fixture(name="daemon")
-def running(tmp_path):
-    port = free_port()
-    config = f'zones = ( {{ name = "lab"; listen = ( "udp:127.0.0.1:{port}", "tcp:127.0.0.1:{port}" ); }} );\n{MODULES}'
-    with Daemon(tmp_path, config) as daemon:
-        daemon.port, daemon.address = port, ("127.0.0.1", port)
-        yield daemon
-
-
 def ask(daemon: Daemon, peer: Peer, seconds: float = 2.0, **change: str) -> int:
     peer.send(request(peer, "OPTIONS", f"sip:127.0.0.1:{daemon.port}", **change), daemon.address)
     return status(peer.receive(seconds))

@@ -5,19 +5,10 @@ import signal
 import time
 
 import pytest
-from margrave import MODULES, Daemon, Peer, free_port, status
+from margrave import Daemon, Peer, status
 from sip_call import Call, request
 
 SIGNALS = [signal.SIGHUP, signal.SIGINT, signal.SIGTERM]
-
-
-@pytest.fixture(name="daemon")
-def running(tmp_path):
-    port = free_port()
-    config = f'zones = ( {{ name = "lab"; listen = ( "udp:127.0.0.1:{port}", "tcp:127.0.0.1:{port}" ); }} );\n{MODULES}'
-    with Daemon(tmp_path, config) as daemon:
-        daemon.port, daemon.address = port, ("127.0.0.1", port)
-        yield daemon
 
 
 def serves(daemon: Daemon) -> bool:
