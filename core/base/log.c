@@ -196,6 +196,11 @@ bool log_limit_pass(struct log_limit *l, uint64_t now_ms, uint64_t *n)
 	return true;
 }
 
+void log_limit_more(struct log_limit *l, uint64_t n)
+{
+	l->held += n;
+}
+
 bool log_limit_flush(struct log_limit *l, uint64_t now_ms, uint64_t *n)
 {
 	if (l->held == 0 || now_ms < l->until_ms)

@@ -97,6 +97,9 @@ struct log_limit {
  */
 bool log_limit_pass(struct log_limit *l, uint64_t now_ms, uint64_t *n);
 
+/* Note `n` events more, to be said with those that follow. */
+void log_limit_more(struct log_limit *l, uint64_t n);
+
 /* To be called now and then, so that what was held is said even if nothing follows.
  *
  * n          Set when there is a summary to say: how many events it stands for.

@@ -75,6 +75,7 @@ struct mg_worker {
 	uint32_t waiting_max;      /* suspended requests of this worker: 1 000 */
 	struct chain_waits *waits; /* wait.c's own */
 	struct stats *stats;       /* rows of chain_stats.h */
+	struct gate *gate;         /* NULL: there is none */
 };
 /* Ready a worker whose other fields are filled, `chain` and `waits` being NULL. Its index is its own in the whole process. Any
  * thread; it stays where it is until chain_worker_done. Returns 0, MG_ENOMEM, MG_EEXIST for an index that is taken, MG_EINVAL

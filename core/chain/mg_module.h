@@ -126,6 +126,7 @@ struct mg_source {
 	const struct mg_zone *zone;
 	uint8_t transport; /* enum sip_transport */
 	bool proven, known;
+	uint16_t listener; /* its number, for mg_shut */
 };
 
 /* ---- a module's own things ---- */
@@ -347,6 +348,21 @@ struct mg_offences_role {
 		     uint64_t now_ms);
 };
 
+/* ---- what the kernel refuses for us ----
+ *
+ * Where the system lets us, a filter on our datagram sockets drops what a module has shut out, before it wakes anybody or takes the room of others. */
+
+enum mg_shut_why { MG_SHUT_RATE, MG_SHUT_DENIED, MG_SHUT_WHYS }; /* counted apart */
+
+/* Drop what comes from the address of `source`, to the listener it came to, until `until_us` of mg_now_ms's clock (in microseconds): at most ten seconds or the next reload, and
+ * only what would be dropped here as well, for nobody looks at it. Does nothing for streams and where there is no filter. */
+void mg_shut(struct mg_worker *worker, const struct mg_source *source, enum mg_shut_why why,
+	     uint64_t until_us);
+/* Let pass again what comes from that address. */
+void mg_unshut(struct mg_worker *worker, const struct addr *source);
+/* Datagrams that the filter has dropped for that reason, of all workers, since the daemon began. */
+uint64_t mg_shut_dropped(const struct mg_worker *worker, enum mg_shut_why why);
+
 /* ---- the security log ----
  *
  * One line an event, "sec ev=flood src=192.0.2.7:5061 tr=udp m=INVITE why=rate act=throttle proof=0 n=1": the first of a kind
@@ -370,6 +386,8 @@ struct mg_sec {
 	char method[32];
 };
 void mg_sec(const struct mg_worker *worker, struct mg_sec *kind, const struct mg_sec_event *event);
+/* Of a kind that was said before, `n` more happened where nobody saw them: they are told with those that follow. */
+void mg_sec_more(struct mg_sec *kind, uint64_t n);
 /* From `tick`: say what was held back, if its time has come. */
 void mg_sec_flush(const struct mg_worker *worker, struct mg_sec *kind);
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "chain/chain_priv.h"
+#include "gate/gate.h"
 
 /* ---- counters ---- */
 
@@ -304,6 +305,8 @@ int chain_worker_enter(struct mg_worker *worker, struct chain *chain)
 		slot->begun++;
 	}
 	worker->chain = chain;
+	if (worker->gate) /* who was shut out by another configuration may be welcome in this one */
+		gate_lift_all(worker->gate);
 	return 0;
 }
 

@@ -37,6 +37,12 @@ void mg_sec(const struct mg_worker *worker, struct mg_sec *kind, const struct mg
 		say(kind, n);
 }
 
+void mg_sec_more(struct mg_sec *kind, uint64_t n)
+{
+	if (kind->ev)
+		log_limit_more(&kind->limit, n);
+}
+
 void mg_sec_flush(const struct mg_worker *worker, struct mg_sec *kind)
 {
 	uint64_t n;

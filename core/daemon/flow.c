@@ -18,8 +18,10 @@ const struct stats_desc flow_stats_desc[FLOW_STATS] = {
 struct mg_source flow_source(const struct worker *w, const struct tp_flow *flow)
 {
 	const struct running *r = w->running;
-	struct mg_source source = {
-		.addr = flow->peer, .transport = flow->transport, .proven = flow->proven};
+	struct mg_source source = {.addr = flow->peer,
+				   .transport = flow->transport,
+				   .proven = flow->proven,
+				   .listener = flow->listener};
 
 	source.zone = running_zone(r, flow->zone);
 	source.known = flow->certified || chain_known_in(r->chain, &flow->peer, source.zone);
@@ -71,7 +73,8 @@ static enum tp_verdict on_arrival(void *arg, const struct tp_flow *flow, size_t 
 	struct mg_source source = {.addr = flow->peer,
 				   .zone = running_zone(w->running, flow->zone),
 				   .transport = flow->transport,
-				   .proven = flow->proven};
+				   .proven = flow->proven,
+				   .listener = flow->listener};
 
 	return chain_arrival(&w->mg, &source, len).kind == MG_NEXT ? TP_PASS : TP_DROP;
 }

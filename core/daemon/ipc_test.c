@@ -83,7 +83,7 @@ static const struct {
 } rows[] = {
 	{IPC_BEGIN, true, true}, {IPC_FILE, true, true}, {IPC_LISTENER, true, true}, {IPC_CONTROL, true, true},
 	{IPC_LOCAL, true, false}, {IPC_METRICS, true, true}, {IPC_COMMIT, true, false}, {IPC_KEYS, true, true},
-	{IPC_RING, true, true}, {IPC_QUARANTINE, true, false}, {IPC_FAULTS, true, true}, {IPC_STOP, true, false},
+	{IPC_RING, true, true}, {IPC_GATE, true, true}, {IPC_QUARANTINE, true, false}, {IPC_FAULTS, true, true}, {IPC_STOP, true, false},
 	{IPC_READY, false, false}, {IPC_REFUSED, false, true}, {IPC_HEARTBEAT, false, false},
 	{IPC_RELOAD, false, false}, {IPC_STOPPING, false, false},
 };

@@ -18,6 +18,7 @@
 
 #include "base/log.h"
 #include "event/loop.h"
+#include "gate/gate.h"
 #include "sip/uri.h"
 
 #define PROBES        20 /* a second in all */
@@ -62,6 +63,20 @@ static void set_buffers(int fd, int bytes, const struct addr *bound, bool tell)
 		say_buffer(bound, bytes, got);
 }
 
+/* Without the filter floods are refused by ourselves. */
+static void guard(int fd, const struct ipc_listener *info)
+{
+	int err = gate_guard(fd, info->id, info->worker);
+	struct log_line l;
+
+	if (!err)
+		return;
+	log_begin(&l, LOG_WARNING, "warden", "socket_unguarded");
+	log_addr(&l, "listen", &info->bound);
+	log_err(&l, err);
+	log_end(&l);
+}
+
 static int open_socket(const struct ipc_listener *info, const struct settings *s, bool shared)
 {
 	bool udp = info->transport == SIP_TRANSPORT_UDP;
@@ -86,6 +101,8 @@ static int open_socket(const struct ipc_listener *info, const struct settings *s
 		close(fd);
 		return err;
 	}
+	if (udp && shared)
+		guard(fd, info);
 	return fd;
 }
 

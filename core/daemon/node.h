@@ -143,6 +143,7 @@ struct node {
 	struct keys keys;
 	struct zone_numbers zones;
 	struct poison_ring *ring; /* NULL: none was given */
+	struct gate *gate;        /* likewise */
 	struct quarantine quarantine
 		[QUARANTINE_MAX]; /* written before workers start and by the main thread; read by workers */
 	atomic_uint quarantined;

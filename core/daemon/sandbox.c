@@ -79,7 +79,7 @@ static int drop_rights(const char *user)
 	if (geteuid() == 0)
 		err = become(user);
 	else
-		say(LOG_INFO, "unprivileged", "off", "user,socket_buffers,low_ports");
+		say(LOG_INFO, "unprivileged", "off", "user,socket_buffers,low_ports,kernel_gate");
 	if (err)
 		return err;
 	/* setresuid took them from all sets but the bounding one, which needs CAP_SETPCAP; without new privileges nothing comes back. */

@@ -18,6 +18,7 @@
 #include "daemon/flow.h"
 #include "daemon/running_priv.h"
 #include "daemon/sandbox.h"
+#include "gate/gate.h"
 
 #define HEARTBEAT_MS    1000
 #define STOP_CHECK_MS   50
@@ -351,6 +352,10 @@ static int handle(struct process *p, const struct ipc_msg *msg, int fd)
 		err = n->ring ? MG_EEXIST : take_ring(n, fd);
 		close(fd);
 		return err;
+	case IPC_GATE:
+		err = n->gate ? MG_EEXIST : gate_open(&n->gate, fd);
+		close(fd);
+		return err;
 	case IPC_CONTROL: p->control_fd = fd; return 0;
 	case IPC_QUARANTINE: add_quarantine(n, msg); return 0;
 	case IPC_STOP: stop(p, msg->number == 1); return 0;
@@ -495,6 +500,7 @@ static void finish(struct process *p)
 	stats_free(n->flow_stats);
 	if (n->ring)
 		munmap(n->ring, sizeof(*n->ring));
+	gate_close(n->gate);
 	if (n->statm >= 0)
 		close(n->statm);
 	loop_unwatch(&p->watch);

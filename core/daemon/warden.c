@@ -11,6 +11,7 @@
 
 #include "base/log_sink.h"
 #include "daemon/warden_priv.h"
+#include "gate/gate.h"
 
 #define CHECK_MS       1000
 #define SILENCE_MS     5500  /* a heartbeat comes once a second */
@@ -297,13 +298,16 @@ static int open_all(struct warden *w)
 	struct conf_faults faults;
 
 	conf_faults_init(&faults);
+	w->gate_fd = gate_make(); /* before there are sockets to put it on */
 	w->running = holding_new(w->path, w->generation = 1, NULL, &faults);
 	if (!w->running)
 		conf_faults_print(&faults, stderr);
 	conf_faults_done(&faults);
 	if (!w->running)
 		return MG_EPARSE;
-	log_sink_open(); /* while we may open what another user has */
+	log_sink_open();                      /* while we may open what another user has */
+	if (w->gate_fd < 0 && geteuid() == 0) /* else one line says all that is off */
+		warden_say(LOG_WARNING, "gate_off", "err", mg_err_name(w->gate_fd));
 	int err = state_open(w);
 	if (err)
 		return err;
@@ -360,6 +364,7 @@ int warden_run(const char *config_path)
 {
 	struct warden w = {.path = config_path,
 			   .ring_fd = -1,
+			   .gate_fd = -1,
 			   .state_fd = -1,
 			   .control_fd = -1,
 			   .ipc = -1,

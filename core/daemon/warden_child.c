@@ -85,6 +85,8 @@ static int greet(struct warden *w)
 
 	if (!err)
 		err = send_fd(w->ipc, IPC_RING, w->ring_fd);
+	if (!err && w->gate_fd >= 0)
+		err = send_fd(w->ipc, IPC_GATE, w->gate_fd);
 	if (!err)
 		err = send_fd(w->ipc, IPC_CONTROL, w->control_fd);
 	if (!err)

@@ -59,6 +59,7 @@ struct warden {
 	uint64_t keys_ms; /* when those of tickets change */
 	struct poison_ring *ring;
 	int ring_fd, state_fd, control_fd;
+	int gate_fd; /* the gate's own; negative: there is none, and why */
 	char control_path[128];
 	/* addresses of this machine */
 	int address_fd;

@@ -19,6 +19,7 @@ static const unsigned kept[] = {
 	CAP_SETGID,
 	CAP_KILL,             /* and is ended by us nevertheless */
 	CAP_DAC_READ_SEARCH,  /* private keys of others, at reloads */
+	CAP_BPF,              /* the filter of datagram sockets, those of reloads too */
 };
 /* clang-format on */
 #define KEPT (sizeof(kept) / sizeof(kept[0]))

@@ -267,6 +267,7 @@ static int make_transport(struct worker *w)
 			    .shared = n->tp_shared,
 			    .rnd = &w->rnd,
 			    .stats = n->tp_stats,
+			    .gate = n->gate,
 			    .on = &flow_tp_events,
 			    .arg = w};
 
@@ -311,6 +312,7 @@ static int make_core(struct worker *w)
 		.on = &flow_chain_events,
 		.arg = w,
 		.stats = n->chain_stats,
+		.gate = n->gate,
 		.waiting_max = (uint32_t)(n->running->loaded->settings.transactions.suspended_max /
 						  n->workers +
 					  1)};

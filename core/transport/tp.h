@@ -145,6 +145,7 @@ struct tp_env {
 	struct tp_shared *shared;
 	struct rnd *rnd;
 	struct stats *stats; /* rows of tp_stats.h */
+	struct gate *gate;   /* NULL: none; what it drops is no lack of room */
 	const struct tp_events *on;
 	void *arg;
 };

@@ -31,6 +31,7 @@ struct udp_socket {
 	struct list leaving;  /* in udp.leaving, when its listener is gone */
 	bool stays;           /* also in the configuration that is being prepared */
 	uint32_t drops;       /* the kernel's count, as far as it was told */
+	uint64_t gated;       /* of those the gate's, as far as they are accounted for */
 	uint16_t first, last; /* of the batch, UDP_NONE: nothing */
 	struct list waiting;  /* for room in the socket */
 };

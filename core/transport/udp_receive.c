@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "gate/gate.h"
 #include "transport/stun.h"
 #include "transport/udp_priv.h"
 
@@ -133,15 +134,21 @@ static void local_v6(struct told *told, const struct cmsghdr *c)
 		told->local.scope = info.ipi6_ifindex;
 }
 
+/* The kernel counts what the gate drops as well. The gate may be ahead, for the kernel told when this datagram came: what it has more counts the next time. */
 static void count_drops(struct udp_socket *s, const struct cmsghdr *c)
 {
 	struct tp *tp = s->udp->tp;
+	struct gate *gate = tp->env.gate;
 	uint32_t drops;
 
 	memcpy(&drops, CMSG_DATA(c), sizeof(drops));
-	stats_add(tp->env.stats, tp->env.worker, TP_STAT_KERNEL_DROPS,
-		  (uint32_t)(drops - s->drops));
+	uint64_t more = (uint32_t)(drops - s->drops);
+	uint64_t gated = gate ? gate_dropped_by(gate, s->listener, tp->env.worker) - s->gated : 0;
+	if (gated > more)
+		gated = more;
+	stats_add(tp->env.stats, tp->env.worker, TP_STAT_KERNEL_DROPS, more - gated);
 	s->drops = drops;
+	s->gated += gated;
 }
 
 static void read_control(struct udp_socket *s, struct msghdr *h, struct told *told)

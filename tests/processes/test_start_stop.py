@@ -202,8 +202,8 @@ def test_rights(daemon):
     uid = pwd.getpwnam("nobody").pw_uid
     assert child["Uid"].split() == [str(uid)] * 4 and child["Groups"].strip() == ""
     warden = proc_status(daemon.process.pid)
-    # net_admin, net_bind_service, setuid, setgid, kill, dac_read_search
-    allowed = 1 << 12 | 1 << 10 | 1 << 7 | 1 << 6 | 1 << 5 | 1 << 2
+    # bpf, net_admin, net_bind_service, setuid, setgid, kill, dac_read_search
+    allowed = 1 << 39 | 1 << 12 | 1 << 10 | 1 << 7 | 1 << 6 | 1 << 5 | 1 << 2
     for name in ("CapEff", "CapPrm", "CapBnd"):
         assert int(warden[name], 16) & ~allowed == 0, (name, warden[name])
     assert int(warden["CapEff"], 16)
