@@ -287,13 +287,15 @@ static const struct conf_table table = {.name = "acl",
 					CONF_OPTIONS(options),
 					.check = check_conf};
 
-enum counter { DENIED, FORBADE, COUNTERS };
+enum counter { DENIED, FORBADE, KERNEL, COUNTERS };
 
 static const struct stats_desc counters[COUNTERS] = {
 	[DENIED] = {"acl_denied_total", "datagrams and connections dropped: their source is denied",
 		    STATS_COUNTER},
 	[FORBADE] = {"acl_forbidden_total", "requests answered 403: their source is denied",
 		     STATS_COUNTER},
+	[KERNEL] = {"acl_denied_kernel_total",
+		    "datagrams of acl_denied_total that the kernel dropped for us", STATS_COUNTER},
 };
 
 /* ---- a configuration ---- */
@@ -312,8 +314,11 @@ struct acl {
 	struct acl_zone *zone[MG_ZONES_MAX]; /* by index; NULL: no list */
 };
 
+#define SHUT_US 10000000 /* what a list denies it denies until a reload, which lifts it */
+
 struct local {
 	struct mg_sec said[COUNTERS];
+	uint64_t dropped; /* by the kernel, as far as it is counted: worker 0's */
 };
 
 static void zone_free(struct acl_zone *z)
@@ -464,7 +469,23 @@ static int load(struct mg_setup *setup, struct mg_self *self, const struct mg_se
 
 static int worker(struct mg_self *self, const struct mg_self *before)
 {
-	return mg_local_begin(self, before, sizeof(struct local));
+	int err = mg_local_begin(self, before, sizeof(struct local));
+
+	if (!err && !before)
+		((struct local *)self->local)->dropped =
+			mg_shut_dropped(self->worker, MG_SHUT_DENIED);
+	return err;
+}
+
+/* What the kernel dropped is counted with what we did; in the log one line tells of a source's second. */
+static void count_kernel(struct mg_self *self)
+{
+	struct local *l = self->local;
+	uint64_t dropped = mg_shut_dropped(self->worker, MG_SHUT_DENIED);
+
+	stats_add(self->counters, 0, DENIED, dropped - l->dropped);
+	stats_add(self->counters, 0, KERNEL, dropped - l->dropped);
+	l->dropped = dropped;
 }
 
 static void tick(struct mg_self *self, uint64_t now_ms)
@@ -472,6 +493,8 @@ static void tick(struct mg_self *self, uint64_t now_ms)
 	struct local *l = self->local;
 
 	(void)now_ms;
+	if (mg_worker_index(self->worker) == 0)
+		count_kernel(self);
 	for (unsigned i = 0; i < COUNTERS; i++)
 		mg_sec_flush(self->worker, &l->said[i]);
 }
@@ -503,6 +526,7 @@ static struct mg_verdict arrival(struct mg_self *self, struct mg_source *source,
 	if (!(what & IS_DENIED) || !z->silent)
 		return mg_next();
 	tell(self, DENIED, source, SV(""), "drop");
+	mg_shut(self->worker, source, MG_SHUT_DENIED, mg_now_ms(self->worker) * 1000 + SHUT_US);
 	return mg_drop("acl");
 }
 

@@ -69,6 +69,7 @@ int shield_rules_read(struct mg_setup *setup, struct shield_rules *rules,
 	rules->all = source_rule((uint32_t)conf->unknown_per_s, (uint32_t)conf->unknown_burst);
 	rules->known_s = (uint32_t)conf->known_h * 3600;
 	rules->offence_tokens = (uint32_t)conf->offence_tokens;
+	rules->kernel = conf->kernel;
 	rules->pending_known = (uint32_t)conf->pending_invites_known;
 	read_costs(rules, conf);
 	return read_zones(setup, rules, conf);

@@ -22,6 +22,7 @@ struct shield_limits {
 struct shield_rules {
 	struct source_rule all; /* strangers together */
 	uint32_t known_s, offence_tokens;
+	bool kernel;
 	uint32_t pending_known; /* 0: no limit */
 	struct shield_limits everywhere, zone[MG_ZONES_MAX];
 	uint16_t cost[SIP_METHOD_END];

@@ -28,6 +28,7 @@ enum counter {
 	BUSY,
 	PENDING,
 	NO_PLACE,
+	KERNEL,
 	COUNTERS
 };
 
@@ -57,6 +58,9 @@ static const struct stats_desc counters[COUNTERS] = {
 	[NO_PLACE] = {"shield_refused_pending_full_total",
 		      "INVITEs refused: too many sources have one without a final response",
 		      STATS_COUNTER},
+	[KERNEL] = {"shield_throttled_kernel_total",
+		    "messages of shield_throttled_source_total that the kernel dropped for us",
+		    STATS_COUNTER},
 };
 
 struct shield {
@@ -64,6 +68,7 @@ struct shield {
 	struct pending_table *pending; /* likewise */
 	int attr_pending;              /* handle of an INVITE that is counted */
 	_Atomic uint32_t now_s;        /* of the last tick, for who is asked without a time */
+	_Atomic uint64_t untold;       /* dropped by the kernel, not in the log yet */
 	struct shield_rules rules;
 };
 
@@ -76,6 +81,7 @@ struct full {
 };
 
 struct local {
+	uint64_t dropped; /* by the kernel, as far as it is counted here: worker 0's */
 	struct mg_sec said[SAID_KINDS];
 	struct full sources, pending;
 };
@@ -191,7 +197,11 @@ static int worker(struct mg_self *self, const struct mg_self *before)
 
 	atomic_store_explicit(&s->now_s, (uint32_t)(mg_now_ms(self->worker) / 1000),
 			      memory_order_relaxed);
-	return mg_local_begin(self, before, sizeof(struct local));
+	int err = mg_local_begin(self, before, sizeof(struct local));
+	if (!err && !before)
+		((struct local *)self->local)->dropped =
+			mg_shut_dropped(self->worker, MG_SHUT_RATE);
+	return err;
 }
 
 /* ---- once a second ---- */
@@ -231,12 +241,40 @@ static void show_tables(struct mg_self *self, uint64_t now_ms)
 		 pending_max(s->pending), "refuse", now_ms);
 }
 
+/* What the kernel dropped is counted here, and told by a worker that has dropped something of its own. */
+static void count_kernel(struct mg_self *self)
+{
+	struct shield *s = self->state;
+	struct local *l = self->local;
+	uint64_t dropped = mg_shut_dropped(self->worker, MG_SHUT_RATE), more = dropped - l->dropped;
+
+	l->dropped = dropped;
+	if (!more)
+		return;
+	stats_add(self->counters, 0, SOURCE, more);
+	stats_add(self->counters, 0, KERNEL, more);
+	atomic_fetch_add_explicit(&s->untold, more, memory_order_relaxed);
+}
+
+static void tell_kernel(struct mg_self *self)
+{
+	struct shield *s = self->state;
+	struct local *l = self->local;
+	struct mg_sec *kind = &l->said[SAID_SOURCE];
+
+	if (kind->ev && atomic_load_explicit(&s->untold, memory_order_relaxed))
+		mg_sec_more(kind, atomic_exchange_explicit(&s->untold, 0, memory_order_relaxed));
+}
+
 static void tick(struct mg_self *self, uint64_t now_ms)
 {
 	struct shield *s = self->state;
 	struct local *l = self->local;
 
 	atomic_store_explicit(&s->now_s, (uint32_t)(now_ms / 1000), memory_order_relaxed);
+	if (mg_worker_index(self->worker) == 0)
+		count_kernel(self);
+	tell_kernel(self);
 	for (unsigned i = 0; i < SAID_KINDS; i++)
 		mg_sec_flush(self->worker, &l->said[i]);
 	if (mg_worker_index(self->worker) == 0)
@@ -277,6 +315,18 @@ static bool passes_all_the_same(struct mg_self *self, struct source place,
 	return mg_known(self, &source->addr, source->zone);
 }
 
+/* Nothing of it will be let in before its next token comes, and nothing is owed to it: that is known without looking. When something is sent to it, that changes
+ * (owe); when it authenticates by another way, the moment until then is lost. */
+static void shut(struct mg_self *self, struct source place, const struct mg_source *source,
+		 const struct source_rule *rule, uint64_t now_ms)
+{
+	const struct shield *s = self->state;
+	uint64_t ready_us = source_ready_us(place, rule);
+
+	if (s->rules.kernel && ready_us > now_ms * 1000)
+		mg_shut(self->worker, source, MG_SHUT_RATE, ready_us);
+}
+
 static struct mg_verdict arrival(struct mg_self *self, struct mg_source *source, size_t len)
 {
 	struct shield *s = self->state;
@@ -302,6 +352,8 @@ static struct mg_verdict arrival(struct mg_self *self, struct mg_source *source,
 		return mg_next();
 	if (passes_all_the_same(self, place, source))
 		return mg_next();
+	if (kind == SAID_SOURCE)
+		shut(self, place, source, &limits->requests, now_ms);
 	return throttle(self, source, SV(""), kind);
 }
 
@@ -396,8 +448,11 @@ static void owe(struct mg_self *self, const struct addr *addr, const struct mg_z
 	if (!shield_limits_of(&s->rules, zone)->on)
 		return;
 	place = source_find(s->table, addr, now_ms, true);
-	if (place.set && !source_known(place, (uint32_t)(now_ms / 1000)))
-		source_owe(place, n);
+	if (!place.set || source_known(place, (uint32_t)(now_ms / 1000)))
+		return;
+	source_owe(place, n);
+	if (s->rules.kernel)
+		mg_unshut(self->worker, addr);
 }
 
 /* Whoever is sent a request may answer it. */

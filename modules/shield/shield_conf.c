@@ -140,6 +140,12 @@ static const struct conf_option options[] = {
 	 .max = 720,
 	 .def = "24",
 	 .help = "how long a source stays known after it has authenticated"},
+	{.name = "kernel",
+	 .type = CONF_BOOL,
+	 .offset = offsetof(struct shield_conf, kernel),
+	 .def = "true",
+	 .help = "have the kernel drop, where it can, the datagrams of a stranger that is over its "
+		 "limit"},
 	{.name = "costs",
 	 .type = CONF_GROUP,
 	 .flags = CONF_LIST,

@@ -28,6 +28,7 @@ struct shield_conf {
 	int64_t sources_max;
 	int64_t known_h;
 	int64_t offence_tokens;
+	bool kernel;
 	int64_t pending_invites, pending_invites_known; /* the latter 0: no limit */
 	struct conf_list costs;                         /* struct shield_cost_conf */
 	struct conf_list zones;                         /* struct shield_zone_conf */

@@ -221,6 +221,13 @@ bool source_take(struct source s, const struct source_rule *rule, uint64_t now_m
 	return true;
 }
 
+uint64_t source_ready_us(struct source s, const struct source_rule *rule)
+{
+	uint64_t full_us = atomic_load_explicit(&s.set->requests_us[s.way], memory_order_relaxed);
+
+	return full_us > rule->reach_us ? full_us - rule->reach_us : 0;
+}
+
 void source_charge(struct source s, const struct source_rule *rule, uint64_t now_ms, uint32_t cost)
 {
 	_Atomic uint64_t *full_us = &s.set->requests_us[s.way];

@@ -62,6 +62,8 @@ struct source source_find(struct source_table *t, const struct addr *addr, uint6
 
 /* Take `cost` tokens, all or none, for requests. */
 bool source_take(struct source s, const struct source_rule *rule, uint64_t now_ms, uint32_t cost);
+/* When there will be a token again, in microseconds; the past: now. */
+uint64_t source_ready_us(struct source s, const struct source_rule *rule);
 /* Take `cost` tokens, or as many as there are: what was done is done. */
 void source_charge(struct source s, const struct source_rule *rule, uint64_t now_ms, uint32_t cost);
 /* Take one for an answer. Rules of up to 1 000 a second, whose reach is at most a week. */
