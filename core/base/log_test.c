@@ -284,9 +284,23 @@ static void first_at_once_then_summaries(void **state)
 	}
 }
 
+static void more_that_nobody_saw(void **state)
+{
+	struct log_limit l = {0};
+	uint64_t n = 0;
+
+	(void)state;
+	assert_true(log_limit_pass(&l, 5, &n));
+	log_limit_more(&l, 30);
+	assert_false(log_limit_flush(&l, 6, &n));
+	assert_true(log_limit_flush(&l, 5 + LOG_SUMMARY_MS, &n));
+	assert_int_equal(n, 30);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(more_that_nobody_saw),
 		cmocka_unit_test(escaped_values),
 		cmocka_unit_test(kinds_of_fields),
 		cmocka_unit_test(long_values_are_cut),

@@ -239,7 +239,7 @@ static void the_security_log(void **state)
 				     .act = "throttle",
 				     .source = &source,
 				     .method = SV("IN\r\nVITE")};
-	struct mg_sec kind = {0};
+	struct mg_sec kind = {0}, silent = {0};
 
 	(void)state;
 	mg_sec(&f.worker, &kind, &event);
@@ -251,14 +251,16 @@ static void the_security_log(void **state)
 	event.method = sv_of(q.bytes, 300);
 	for (unsigned i = 0; i < 50; i++)
 		mg_sec(&f.worker, &kind, &event);
+	mg_sec_more(&kind, 2000);
+	mg_sec_more(&silent, 1000); /* nothing was said of it: nothing to say now */
+	mg_sec_flush(&f.worker, &silent);
 	mg_sec_flush(&f.worker, &kind);
 	assert_string_equal(fake_logged(&f), "");
 	f.now_ms += LOG_SUMMARY_MS;
 	mg_sec_flush(&f.worker, &kind);
-	assert_string_equal(
-		fake_logged(&f),
-		"info sec ev=flood src=192.0.2.7:5060 tr=tls "
-		"m=INVITE\\x20sip:bob@biloxi.example\\x20SI why=rate act=throttle proof=1 n=50\n");
+	assert_string_equal(fake_logged(&f), "info sec ev=flood src=192.0.2.7:5060 tr=tls "
+					     "m=INVITE\\x20sip:bob@biloxi.example\\x20SI why=rate "
+					     "act=throttle proof=1 n=2050\n");
 	mg_sec_flush(&f.worker, &kind);
 	assert_string_equal(fake_logged(&f), "");
 }

@@ -99,6 +99,7 @@ void mg_set_known(struct mg_request *r)
 	const struct chain *chain = r->chain;
 
 	r->source.known = true;
+	mg_unshut(r->worker, &r->source.addr);
 	for (unsigned i = 0; i < chain->n_sources; i++) {
 		const struct chain_role *role = &chain->role[chain->sources[i]];
 		const struct mg_sources_role *f = role->functions;

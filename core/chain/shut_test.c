@@ -57,7 +57,7 @@ static void datagrams_only(void **state)
 
 	(void)state;
 	assert_int_equal(ftruncate(fd, TABLE_ROOM), 0);
-	assert_int_equal(gate_open(&worker.gate, fd), 0);
+	assert_int_equal(gate_open(&worker.gate, fd, 1), 0);
 	mg_shut(&worker, &tcp, MG_SHUT_DENIED, 1000);
 	assert_int_equal(bytes_set(fd), 0);
 	mg_shut(&worker, &udp, MG_SHUT_DENIED, 1000);

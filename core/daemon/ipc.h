@@ -24,7 +24,7 @@ enum ipc_type {
 	IPC_COMMIT, /* the generation is complete */
 	IPC_KEYS,   /* descriptor: sealed memfd of struct keys; before the first IPC_BEGIN */
 	IPC_RING, /* descriptor: memfd of the last-input ring (poison.h); before the first IPC_BEGIN */
-	IPC_GATE, /* descriptor: the table of the kernel's filter (gate.h); before the first IPC_BEGIN, absent when there is none */
+	IPC_GATE, /* descriptor: the table of the kernel's filter (gate.h); `number`: its secret; before the first IPC_BEGIN, absent when there is none */
 	IPC_QUARANTINE, /* drop for `seconds` what comes from `addr` with the Call-ID of hash `number`, or with `head` first bytes of that hash */
 	IPC_FAULTS, /* a reload failed before it got there: descriptor: memfd with the text for who asked */
 	IPC_STOP, /* end: gracefully when `number` is 1 (finish transactions), else at once */

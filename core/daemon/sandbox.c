@@ -71,15 +71,17 @@ static int become(const char *user)
 	return 0;
 }
 
-static int drop_rights(const char *user)
+static int drop_rights(const struct sandbox *sandbox)
 {
 	struct rlimit none = {0, 0};
 	int err = 0;
 
 	if (geteuid() == 0)
-		err = become(user);
+		err = become(sandbox->user);
 	else
-		say(LOG_INFO, "unprivileged", "off", "user,socket_buffers,low_ports,kernel_gate");
+		say(LOG_INFO, "unprivileged", "off",
+		    sandbox->gate ? "user,socket_buffers,low_ports"
+				  : "user,socket_buffers,low_ports,kernel_gate");
 	if (err)
 		return err;
 	/* setresuid took them from all sets but the bounding one, which needs CAP_SETPCAP; without new privileges nothing comes back. */
@@ -234,7 +236,7 @@ int sandbox_enter(const struct sandbox *sandbox)
 	if (err)
 		say(LOG_ERROR, "failed", "at", "state_folder");
 	if (!err) {
-		err = drop_rights(sandbox->user);
+		err = drop_rights(sandbox);
 		if (err)
 			say(LOG_ERROR, "failed", "at", "rights");
 	}

@@ -5,6 +5,7 @@
 #ifndef MG_DAEMON_SANDBOX_H
 #define MG_DAEMON_SANDBOX_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -12,6 +13,7 @@
 struct sandbox {
 	const char *user;  /* to become when root */
 	const char *state; /* the folder that may be read and written */
+	bool gate; /* the kernel drops for us: for the line that says what is off without root */
 };
 
 /* Enter it, before any other thread is made: threads made later are inside. Says in one line what is off (sanitizers, no root, an old kernel).

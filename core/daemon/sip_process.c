@@ -99,6 +99,20 @@ static int take_ring(struct node *node, int fd)
 	return 0;
 }
 
+/* Without it floods are refused by ourselves. */
+static int take_gate(struct node *node, int fd, uint64_t secret)
+{
+	int err = gate_open(&node->gate, fd, secret);
+	struct log_line l;
+
+	if (!err)
+		return 0;
+	log_begin(&l, LOG_WARNING, "sip", "gate_off");
+	log_err(&l, err);
+	log_end(&l);
+	return 0;
+}
+
 /* A full table drops the news, which the warden has logged. */
 static void add_quarantine(struct node *node, const struct ipc_msg *msg)
 {
@@ -253,7 +267,9 @@ static int first(struct process *p)
 	if (err)
 		return err;
 	char folder[128];
-	struct sandbox sandbox = {.user = n->running->loaded->settings.user, .state = folder};
+	struct sandbox sandbox = {.user = n->running->loaded->settings.user,
+				  .state = folder,
+				  .gate = n->gate != NULL};
 	snprintf(folder, sizeof(folder), "%s/sip", n->running->loaded->settings.state);
 	err = make_shared(n);
 	if (err) {
@@ -353,7 +369,7 @@ static int handle(struct process *p, const struct ipc_msg *msg, int fd)
 		close(fd);
 		return err;
 	case IPC_GATE:
-		err = n->gate ? MG_EEXIST : gate_open(&n->gate, fd);
+		err = n->gate ? MG_EEXIST : take_gate(n, fd, msg->number);
 		close(fd);
 		return err;
 	case IPC_CONTROL: p->control_fd = fd; return 0;

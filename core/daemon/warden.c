@@ -298,7 +298,7 @@ static int open_all(struct warden *w)
 	struct conf_faults faults;
 
 	conf_faults_init(&faults);
-	w->gate_fd = gate_make(); /* before there are sockets to put it on */
+	w->gate_fd = gate_make(&w->gate_secret); /* before there are sockets to put it on */
 	w->running = holding_new(w->path, w->generation = 1, NULL, &faults);
 	if (!w->running)
 		conf_faults_print(&faults, stderr);

@@ -79,6 +79,13 @@ int child_send_keys(const struct warden *w)
 	return err;
 }
 
+static int send_gate(struct warden *w)
+{
+	struct ipc_msg msg = {.magic = IPC_MAGIC, .type = IPC_GATE, .number = w->gate_secret};
+
+	return ipc_send(w->ipc, &msg, w->gate_fd);
+}
+
 static int greet(struct warden *w)
 {
 	int err = child_send_keys(w);
@@ -86,7 +93,7 @@ static int greet(struct warden *w)
 	if (!err)
 		err = send_fd(w->ipc, IPC_RING, w->ring_fd);
 	if (!err && w->gate_fd >= 0)
-		err = send_fd(w->ipc, IPC_GATE, w->gate_fd);
+		err = send_gate(w);
 	if (!err)
 		err = send_fd(w->ipc, IPC_CONTROL, w->control_fd);
 	if (!err)

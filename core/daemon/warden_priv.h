@@ -60,6 +60,7 @@ struct warden {
 	struct poison_ring *ring;
 	int ring_fd, state_fd, control_fd;
 	int gate_fd; /* the gate's own; negative: there is none, and why */
+	uint64_t gate_secret;
 	char control_path[128];
 	/* addresses of this machine */
 	int address_fd;

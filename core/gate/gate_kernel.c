@@ -10,7 +10,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -22,14 +21,20 @@
 #define ELEMENTS (sizeof(struct gate_table) / ELEMENT)
 
 static struct {
-	int map; /* 0: there is no gate */
+	int map; /* negative: there is no gate */
 	uint64_t secret;
-} made;
+} made = {.map = -1};
 
+#define TRIES 5
+
+/* A signal that comes while the kernel looks a filter through ends that with EAGAIN. */
 static int bpf(int command, union bpf_attr *attr, unsigned size)
 {
-	long n = syscall(SYS_bpf, command, attr, size);
+	long n = -1;
 
+	errno = EAGAIN;
+	for (unsigned i = 0; n < 0 && errno == EAGAIN && i < TRIES; i++)
+		n = syscall(SYS_bpf, command, attr, size);
 	return n < 0 ? -errno : (int)n;
 }
 
@@ -161,6 +166,9 @@ static int load_filter(uint16_t listener, unsigned worker)
 		CALL(BPF_FUNC_ktime_get_boot_ns),
 		LOAD(BPF_DW, R1, R9, AT(until_ns)),
 		JUMP(BPF_JGE, R0, R1, TO(KEEP)),
+		ALU(BPF_SUB, R1, R0),
+		LOAD64(R2, GATE_LONGEST_NS),
+		JUMP(BPF_JGT, R1, R2, TO(KEEP)),
 		/* dropped: counted for the reason, and for the socket */
 		LOAD(BPF_W, R1, R9, AT(why)),
 		ALU_IMM(BPF_AND, R1, GATE_WHYS - 1),
@@ -204,34 +212,21 @@ static int make_map(void)
 	return bpf(BPF_MAP_CREATE, &attr, sizeof(attr));
 }
 
-static int write_secret(int map)
-{
-	struct gate *g;
-	int err = rand_system(&made.secret, sizeof(made.secret));
-
-	if (!err)
-		err = gate_open(&g, map);
-	if (err)
-		return err;
-	atomic_store(&((struct gate_table *)(void *)g)->GATE_SECRET, made.secret);
-	gate_close(g);
-	return 0;
-}
-
-int gate_make(void)
+int gate_make(uint64_t *secret)
 {
 	int map = make_map();
-	int err = map < 0 ? map : write_secret(map);
+	int err = map < 0 ? map : rand_system(&made.secret, sizeof(made.secret));
 
 	if (!err) {
 		made.map = map;
 		err = load_filter(0, 0);
-		if (err >= 0)
-			close(err);
 	}
-	if (err >= 0)
+	if (err >= 0) {
+		close(err);
+		*secret = made.secret;
 		return map;
-	made.map = 0;
+	}
+	made.map = -1;
 	if (map >= 0)
 		close(map);
 	return err;
@@ -239,13 +234,17 @@ int gate_make(void)
 
 int gate_guard(int fd, uint16_t listener, unsigned worker)
 {
-	if (!made.map)
+	int on = 1, err = 0;
+
+	if (made.map < 0)
 		return 0;
 	int filter = load_filter(listener, worker);
 	if (filter < 0)
 		return filter;
-	int err =
-		setsockopt(fd, SOL_SOCKET, SO_ATTACH_BPF, &filter, sizeof(filter)) < 0 ? -errno : 0;
+	/* locked: the socket outlives the process that could take it off */
+	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_BPF, &filter, sizeof(filter)) < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_LOCK_FILTER, &on, sizeof(on)) < 0)
+		err = -errno;
 	close(filter); /* the socket has it */
 	return err;
 }

@@ -28,8 +28,14 @@ struct gate_table {
 	struct gate_place socket[GATE_SOCKETS];
 };
 
-/* Nobody outside can foresee who shares a place. */
-#define GATE_SECRET reason[0].ip[0]
+/* The table as a process has it. */
+struct gate {
+	struct gate_table *table;
+	uint64_t secret;
+};
+
+/* Ten seconds, and what a clock that is read in milliseconds may be behind. In a time namespace our CLOCK_BOOTTIME and the filter's differ. */
+#define GATE_LONGEST_NS 11000000000LL
 
 #define GATE_MIX   0x9e3779b97f4a7c15ULL
 #define GATE_SHIFT 50 /* 64 less the 14 bits of GATE_SOURCES */

@@ -477,7 +477,7 @@ static int worker(struct mg_self *self, const struct mg_self *before)
 	return err;
 }
 
-/* What the kernel dropped is counted with what we did; in the log one line tells of a source's second. */
+/* What the kernel dropped is counted with what we did. The log tells of those that came to us. */
 static void count_kernel(struct mg_self *self)
 {
 	struct local *l = self->local;

@@ -13,6 +13,7 @@
 
 #define OWED_FOR_REQUEST 8 /* provisional, final and repeated responses */
 #define OWED_FOR_CALL    4 /* ACK and BYE, and again */
+#define TELL_MS          2000 /* two ticks: what the kernel drops is counted at one, by another worker */
 #define PENDING_SOURCES \
 	65536 /* that may have INVITEs pending at a time; known ones beyond are not counted */
 
@@ -82,6 +83,7 @@ struct full {
 
 struct local {
 	uint64_t dropped; /* by the kernel, as far as it is counted here: worker 0's */
+	uint64_t shut_ms; /* when this worker last shut somebody out */
 	struct mg_sec said[SAID_KINDS];
 	struct full sources, pending;
 };
@@ -176,6 +178,8 @@ static int load(struct mg_setup *setup, struct mg_self *self, const struct mg_se
 	s->pending = old ? pending_ref(old->pending) : pending_new(PENDING_SOURCES);
 	s->attr_pending = mg_attr(setup, "shield.pending", MG_ATTR_INT);
 	if (old)
+		atomic_init(&s->untold, atomic_exchange(&old->untold, 0));
+	if (old)
 		atomic_init(&s->now_s, atomic_load_explicit(&old->now_s, memory_order_relaxed));
 	err = s->table && s->pending ? shield_rules_read(setup, &s->rules, conf) : MG_ENOMEM;
 	if (!err && s->attr_pending < 0)
@@ -241,7 +245,7 @@ static void show_tables(struct mg_self *self, uint64_t now_ms)
 		 pending_max(s->pending), "refuse", now_ms);
 }
 
-/* What the kernel dropped is counted here, and told by a worker that has dropped something of its own. */
+/* What the kernel dropped is counted here, and told by a worker that has just shut somebody out: with that source. */
 static void count_kernel(struct mg_self *self)
 {
 	struct shield *s = self->state;
@@ -256,13 +260,14 @@ static void count_kernel(struct mg_self *self)
 	atomic_fetch_add_explicit(&s->untold, more, memory_order_relaxed);
 }
 
-static void tell_kernel(struct mg_self *self)
+static void tell_kernel(struct mg_self *self, uint64_t now_ms)
 {
 	struct shield *s = self->state;
 	struct local *l = self->local;
 	struct mg_sec *kind = &l->said[SAID_SOURCE];
 
-	if (kind->ev && atomic_load_explicit(&s->untold, memory_order_relaxed))
+	if (kind->ev && now_ms - l->shut_ms <= TELL_MS &&
+	    atomic_load_explicit(&s->untold, memory_order_relaxed))
 		mg_sec_more(kind, atomic_exchange_explicit(&s->untold, 0, memory_order_relaxed));
 }
 
@@ -274,7 +279,7 @@ static void tick(struct mg_self *self, uint64_t now_ms)
 	atomic_store_explicit(&s->now_s, (uint32_t)(now_ms / 1000), memory_order_relaxed);
 	if (mg_worker_index(self->worker) == 0)
 		count_kernel(self);
-	tell_kernel(self);
+	tell_kernel(self, now_ms);
 	for (unsigned i = 0; i < SAID_KINDS; i++)
 		mg_sec_flush(self->worker, &l->said[i]);
 	if (mg_worker_index(self->worker) == 0)
@@ -315,16 +320,22 @@ static bool passes_all_the_same(struct mg_self *self, struct source place,
 	return mg_known(self, &source->addr, source->zone);
 }
 
-/* Nothing of it will be let in before its next token comes, and nothing is owed to it: that is known without looking. When something is sent to it, that changes
- * (owe); when it authenticates by another way, the moment until then is lost. */
+/* Nothing of it will be let in before its next token comes, and nothing is owed to it: that is known without looking. When something is sent to it, or it becomes known,
+ * that changes, and its place is opened. Who does so between our two looks at what it is owed has either been seen by the second or opens what we have shut. */
 static void shut(struct mg_self *self, struct source place, const struct mg_source *source,
 		 const struct source_rule *rule, uint64_t now_ms)
 {
 	const struct shield *s = self->state;
-	uint64_t ready_us = source_ready_us(place, rule);
+	struct local *l = self->local;
+	/* a bucket is the source's in all zones: by another zone's rule it may be empty for much longer */
+	uint64_t ready_us = source_ready_us(place, rule), most_us = now_ms * 1000 + rule->gap_us;
 
-	if (s->rules.kernel && ready_us > now_ms * 1000)
-		mg_shut(self->worker, source, MG_SHUT_RATE, ready_us);
+	if (!s->rules.kernel || ready_us <= now_ms * 1000)
+		return;
+	mg_shut(self->worker, source, MG_SHUT_RATE, ready_us < most_us ? ready_us : most_us);
+	l->shut_ms = now_ms;
+	if (source_owed(place))
+		mg_unshut(self->worker, &source->addr);
 }
 
 static struct mg_verdict arrival(struct mg_self *self, struct mg_source *source, size_t len)
@@ -445,14 +456,12 @@ static void owe(struct mg_self *self, const struct addr *addr, const struct mg_z
 	uint64_t now_ms = mg_now_ms(self->worker);
 	struct source place;
 
-	if (!shield_limits_of(&s->rules, zone)->on)
-		return;
-	place = source_find(s->table, addr, now_ms, true);
-	if (!place.set || source_known(place, (uint32_t)(now_ms / 1000)))
-		return;
-	source_owe(place, n);
-	if (s->rules.kernel)
-		mg_unshut(self->worker, addr);
+	if (shield_limits_of(&s->rules, zone)->on) {
+		place = source_find(s->table, addr, now_ms, true);
+		if (place.set && !source_known(place, (uint32_t)(now_ms / 1000)))
+			source_owe(place, n);
+	}
+	mg_unshut(self->worker, addr); /* behind what is owed: see shut() */
 }
 
 /* Whoever is sent a request may answer it. */

@@ -278,6 +278,13 @@ void source_owe(struct source s, uint32_t n)
 
 	/* A race loses some: no loop for that. */
 	set32(&s.set->credit[s.way], was > SOURCE_CREDIT_MAX - n ? SOURCE_CREDIT_MAX : was + n);
+	atomic_thread_fence(memory_order_seq_cst); /* before the caller lets in again */
+}
+
+bool source_owed(struct source s)
+{
+	atomic_thread_fence(memory_order_seq_cst); /* behind the caller's shutting out */
+	return get32(&s.set->credit[s.way]) > 0;
 }
 
 bool source_spend(struct source s)

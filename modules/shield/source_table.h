@@ -76,6 +76,7 @@ bool source_take_homeless(struct source_table *t, const struct source_rule *rule
 /* Packets that are owed: answers to what was sent there. */
 void source_owe(struct source s, uint32_t n);
 bool source_spend(struct source s);
+bool source_owed(struct source s);
 
 /* Known until then, in seconds of the same clock, at least 1; counted. */
 void source_learn(struct source_table *t, const struct addr *addr, uint64_t now_ms,

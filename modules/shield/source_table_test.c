@@ -47,7 +47,9 @@ static void a_bucket(void **state)
 	assert_null(s.set);
 	s = source_find(t, &a, T0, true);
 	assert_non_null(s.set);
+	assert_true(source_ready_us(s, &rule) <= T0 * 1000);
 	assert_int_equal(take_all(s, &rule, T0), 60);
+	assert_int_equal(source_ready_us(s, &rule), (T0 + 50) * 1000);
 	assert_int_equal(take_all(s, &rule, T0 + 49), 0);
 	assert_int_equal(take_all(s, &rule, T0 + 50), 1);
 	assert_int_equal(take_all(s, &rule, T0 + 1050), 20);
@@ -153,8 +155,9 @@ static void credit(void **state)
 	struct source s = source_find(t, &a, T0, true);
 
 	(void)state;
-	assert_false(source_spend(s));
+	assert_false(source_spend(s) || source_owed(s));
 	source_owe(s, 2);
+	assert_true(source_owed(s));
 	assert_true(source_spend(s) && source_spend(s) && !source_spend(s));
 	for (unsigned i = 0; i < 1000; i++)
 		source_owe(s, 8);

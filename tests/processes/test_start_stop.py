@@ -231,7 +231,7 @@ def test_without_root(tmp_path):
                                           extra_groups=[])
     try:
         daemon.wait_log(r"ev=running ")
-        assert len(re.findall(r"ev=unprivileged off=", daemon.log_text())) == 1
+        assert len(re.findall(r"ev=unprivileged off=.*kernel_gate", daemon.log_text())) == 1 and "gate_off" not in daemon.log_text()
         child = proc_status(daemon.child())
         assert child["NoNewPrivs"] == "1" and child["Seccomp"] == "2" and child["CapEff"] == "0" * 16
         with Peer() as peer:
