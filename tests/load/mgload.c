@@ -343,7 +343,7 @@ static void run_all(struct load *l)
 	run(l, l->steady_ns, false, &slice_ns);
 	say(l, "steady");
 	run(l, l->stop_ns, false, &slice_ns);
-	while (l->pace.next_ns < l->now_ns) {
+	while (l->pace.next_ns < l->now_ns && l->pace.next_ns < l->stop_ns) {
 		l->tally.missed++;
 		pace_step(&l->pace);
 	}

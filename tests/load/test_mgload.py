@@ -59,9 +59,10 @@ def test_every_call_to_itself_completes(tmp_path, args):
 
 
 def test_poisson_is_near_its_rate_and_repeatable(tmp_path):
-    first, again = (run(tmp_path, "--self", "--rate", "1000", "--seconds", "1") for _ in range(2))
-    assert first["calls"]["started"] == again["calls"]["started"]
-    assert 850 < first["calls"]["started"] < 1150  # 4.7 standard deviations
+    # begun, or given up because the machine stood still when they were due
+    first, again = (result["calls"]["started"] + result["missed"] for result in (run(tmp_path, "--self", "--rate", "1000", "--seconds", "1") for _ in range(2)))
+    assert first == again
+    assert 850 < first < 1150  # 4.7 standard deviations
 
 
 def test_concurrent_calls_are_built_up_first(tmp_path):
