@@ -38,8 +38,8 @@ ROWS = [
      "<system-out>Unable to find executable: a</system-out></testcase>",
      0, [("a (x)", "Unable to find executable: a")], []),
     ("pytest passed", '<testcase classname="t" name="b" time="0.1"/>', 1, [], []),
-    ("pytest failed", '<testcase name="b"><failure message="assert">trace</failure></testcase>', 0, [("b (x)", "trace")], []),
-    ("pytest error", '<testcase name="b"><error message="fixture">trace</error></testcase>', 0, [("b (x)", "trace")], []),
+    ("pytest failed", '<testcase name="b"><failure message="assert">trace</failure></testcase>', 0, [("b (x)", "assert\ntrace")], []),
+    ("pytest error", '<testcase name="b"><error message="fixture">trace</error></testcase>', 0, [("b (x)", "fixture\ntrace")], []),
     ("pytest skipped", '<testcase name="b"><skipped message="no tshark">where</skipped></testcase>',
      0, [], [("b (x)", "no tshark")]),
 ]
@@ -66,3 +66,43 @@ def test_last_line_and_status(capsys):
     out = capsys.readouterr().out
     assert out.endswith("3 passed, 1 failed, 1 skipped\n")
     assert "c: no disk" in out and "| and how" in out
+
+
+def test_pytest_ids(tmp_path):
+    path = tmp_path / "junit.xml"
+    path.write_text('<testsuite><testcase file="tests/a/test_b.py" classname="tests.a.test_b" name="test_c[x-1]"><failure/></testcase>'
+                    '<testcase file="tests/a/test_b.py" classname="tests.a.test_b" name="test_d"/>'
+                    '<testcase file="tests/a/test_b.py" classname="tests.a.test_b.TestE" name="test_f"><error/></testcase></testsuite>')
+    assert stages.pytest_ids(path) == ["tests/a/test_b.py::test_c[x-1]", "tests/a/test_b.py::TestE::test_f"]
+
+
+# name, details of what failed, outcomes when they run again, failed at last, unsteady
+EXCUSES = [
+    ("passes since", ["late"], [True] * 3, 0, 1),
+    ("fails again", ["late"], [True, False], 1, 0),
+    ("one of two", ["late", "late"], [False, True, True, True], 1, 1),
+    ("a sanitizer's report", ["ERROR: AddressSanitizer: heap-use-after-free"], [], 1, 0),
+    ("undefined behaviour", ["a.c:3: runtime error: shift"], [], 1, 0),
+    ("a process that died", ["ev=sip_process_died signal=SEGV"], [], 1, 0),
+    ("too many at once", ["late"] * 4, [], 4, 0),
+]
+
+
+@pytest.mark.parametrize("details, outcomes, failed, unsteady", [row[1:] for row in EXCUSES], ids=[row[0] for row in EXCUSES])
+def test_excuse(capsys, details, outcomes, failed, unsteady):
+    result = stages.Result(passed=1, failures=[(f"t{i}", text) for i, text in enumerate(details)])
+    outcomes = iter(outcomes)
+    stages.excuse(result, [f"id{i}" for i in range(len(details))], lambda _: next(outcomes))
+    assert (result.passed, len(result.failures), len(result.unsteady)) == (1 + unsteady, failed, unsteady)
+    assert next(outcomes, None) is None
+    report = stages.Report()
+    report.stage("one", lambda: result)
+    assert report.close() == (1 if failed else 0)
+    out = capsys.readouterr().out
+    assert ("UNSTEADY" in out) == (f"{unsteady} of the passed unsteady: " in out) == bool(unsteady)
+
+
+def test_a_failure_without_a_name_is_not_excused():
+    result = stages.Result(passed=1, failures=[("pytest", "usage")])
+    stages.excuse(result, [], lambda _: True)
+    assert len(result.failures) == 1
