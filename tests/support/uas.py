@@ -34,9 +34,9 @@ class Uas:
         self.thread = threading.Thread(target=self._serve if transport == "udp" else self._accept, daemon=True)
         self.thread.start()
 
-    def count(self, method: str) -> int:
-        """Requests of a method that came, retransmissions not."""
-        return len({header(message, "Via")[0] for message in list(self.got) if message.startswith(f"{method} ")})
+    def count(self, method: str = "") -> int:
+        """Requests of a method (none: of any) that came, retransmissions not."""
+        return len({header(message, "Via")[0] for message in list(self.got) if not method or message.startswith(f"{method} ")})
 
     def answer(self, message: str) -> str | None:
         self.got.append(message)

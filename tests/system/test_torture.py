@@ -94,11 +94,18 @@ EXPECTED = {
 class Callee(Uas):
     """Answers whatever form a message has, by lines as they came; and only what waits for an answer."""
 
+    def __init__(self) -> None:
+        self.seen: set[str] = set()
+        super().__init__()
+
     def answer(self, message: str) -> str | None:
         if message.startswith(("SIP/2.0", "ACK ")):
             return None
-        self.got.append(message)
         lines = re.split(r"\r\n(?![ \t])", message.split("\r\n\r\n", 1)[0])[1:]
+        via = next(line for line in lines if re.match(r"(?i)(via|v)\s*:", line))
+        if via not in self.seen:  # else the proxy sends it again, because the answer took its time
+            self.seen.add(via)
+            self.got.append(message)
         kept = [line for line in lines if re.match(r"(?i)(via|v|from|f|to|t|call-id|i|cseq|record-route)\s*:", line)]
         return "\r\n".join(["SIP/2.0 200 OK", *kept, "Content-Length: 0", "", ""])
 
