@@ -53,6 +53,9 @@ void flow_targeted(struct call *call, struct mg_verdict verdict);
 void flow_answer(struct worker *w, struct sip_msg *msg, const struct tp_flow *flow,
 		 const struct sip_response *response, bool owed);
 
+/* Give the router what modules have added to the call's targets, from number `from` on. Returns how many it took. */
+unsigned flow_add_targets(struct call *call, unsigned from);
+
 /* Make the server transaction that is owed from now on. Returns 0, MG_ELIMIT (the call is `crowded` then), or 0 when there is one. */
 MG_MUST_CHECK int flow_begin_server(struct call *call);
 

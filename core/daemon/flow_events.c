@@ -87,20 +87,7 @@ static bool on_failure(void *arg, struct route_context *ctx, unsigned status)
 	(void)arg;
 	if (call->in.in_dialog || chain_failure(r, status).kind != MG_DONE)
 		return false;
-	for (unsigned i = before; i < r->n_targets; i++) {
-		const struct mg_target *m = &r->target[i];
-		struct route_target t = {.uri = m->uri,
-					 .next_hop = m->next_hop,
-					 .as_route = m->as_route,
-					 .q = m->q,
-					 .zone = m->zone ? m->zone->index : TP_ANY_ZONE,
-					 .ring_ms = m->ring_s * 1000,
-					 .user = &r->target[i]};
-
-		if (route_add(ctx, &t) < 0)
-			return i > before;
-	}
-	return r->n_targets > before;
+	return flow_add_targets(call, before) > 0;
 }
 
 static void on_done(void *arg, struct route_context *ctx, unsigned status)

@@ -129,27 +129,34 @@ int flow_begin_server(struct call *call)
 	return 0;
 }
 
-static bool add_targets(struct call *call)
+unsigned flow_add_targets(struct call *call, unsigned from)
 {
 	struct mg_request *r = &call->request;
-	struct route_target t = {.zone = call->in.zone, .flow = call->in.flow, .q = 1000};
+	unsigned added = 0;
+
+	for (; from + added < r->n_targets; added++) {
+		struct mg_target *m = &r->target[from + added];
+		const struct route_target t = {.uri = m->uri,
+					       .next_hop = m->next_hop,
+					       .as_route = m->as_route,
+					       .q = m->q,
+					       .zone = m->zone ? m->zone->index : TP_ANY_ZONE,
+					       .ring_ms = m->ring_s * 1000,
+					       .user = m};
+
+		if (route_add(call->ctx, &t) < 0)
+			break;
+	}
+	return added;
+}
+
+static bool add_targets(struct call *call)
+{
+	const struct route_target t = {.zone = call->in.zone, .flow = call->in.flow, .q = 1000};
 
 	if (call->in.in_dialog || call->in.routed)
 		return route_add(call->ctx, &t) == 0;
-	for (unsigned i = 0; i < r->n_targets; i++) {
-		const struct mg_target *m = &r->target[i];
-
-		t = (struct route_target){.uri = m->uri,
-					  .next_hop = m->next_hop,
-					  .as_route = m->as_route,
-					  .q = m->q,
-					  .zone = m->zone ? m->zone->index : TP_ANY_ZONE,
-					  .ring_ms = m->ring_s * 1000,
-					  .user = &r->target[i]};
-		if (route_add(call->ctx, &t) < 0)
-			return false;
-	}
-	return true;
+	return flow_add_targets(call, 0) == call->request.n_targets;
 }
 
 /* Who sends something that goes on is no stranger to its connection's deadlines any more (T-2). */
