@@ -107,6 +107,7 @@ static void dump_typed(struct text *t, struct sip_msg *msg)
 			dump_value(t, id, v);
 		sip_each_start(&each, msg, id);
 		dump_walk(t, &each);
+		text_add(t, " fault %u", each.at.fault);
 	}
 }
 
