@@ -15,6 +15,7 @@
 
 #include "sip/build.h"
 #include "sip/pack.h"
+#include "sip/test_dump.h"
 #include "sip/test_edit_world.h"
 #include "sip/test_message.h"
 
